@@ -1,0 +1,51 @@
+# agentsh: plain GNU make. `make help` lists the targets.
+#
+#   O=DIR       where objects and programs go (default: build)       V=1         show every command
+#   PREFIX=     /usr/local     DESTDIR=    staging root               CC=clang    the other compiler
+#   SANITIZE=1  ASan and UBSan   FAULTS=1  fault injection points (tests only, never installed)
+
+O          ?= build
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+VERSION    := $(shell cat VERSION)
+BINDIR      = $(PREFIX)/bin
+SBINDIR     = $(PREFIX)/sbin
+LIBEXECDIR  = $(PREFIX)/lib/agentsh
+MANDIR      = $(PREFIX)/share/man
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+include make/flags.mk
+
+PROGRAMS = $(O)/agentsh $(O)/agentsh-init $(O)/agentsh-monitor $(O)/agentshctl $(O)/pam_agentsh.so
+
+all: $(PROGRAMS) $(O)/man/agentsh.ini.5
+
+include make/objects.mk
+include make/test.mk
+include make/install.mk
+
+help:
+	@printf '%s\n' \
+	'all            the four programs, the PAM module, the man pages' \
+	'check          unit tests, fuzzing corpus, rules of the tree (no root needed)' \
+	'check-root     the integration tests, through the real sshd and su (root)' \
+	'fuzz           each fuzzer for FUZZ_SECONDS (default 60)' \
+	'lint           clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, clang-format' \
+	'bench          benchmarks against peers (root)' \
+	'install        into DESTDIR/PREFIX; uninstall removes it again' \
+	'clean          removes O'
+
+clean:
+	$(Q)rm -rf $(O)
+
+.PHONY: all help clean check check-root fuzz lint bench install uninstall
+.DELETE_ON_ERROR:

@@ -1,0 +1,46 @@
+# What is made of what. A folder is a trust domain: each program takes its own folder and the libraries below it.
+
+object = $(patsubst %.c,$(O)/%.o,$(1))
+
+COMMON_SRC  = $(wildcard common/*.c)
+POLICY_SRC  = $(wildcard policy/*.c)
+MONITOR_SRC = $(wildcard monitor/*.c)
+ADMIN_SRC   = $(wildcard admin/*.c)
+PAM_SRC     = $(wildcard pam_module/*.c)
+AGENTSH_SRC = $(wildcard shell/agentsh*.c)
+INIT_SRC    = $(wildcard shell/init*.c)
+SHELL_SRC   = $(filter-out $(AGENTSH_SRC) $(INIT_SRC),$(wildcard shell/*.c))
+
+$(O)/%.o: %.c $(O)/flags-$(KEY).mk
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+
+$(O)/libcommon.a: $(call object,$(COMMON_SRC))
+$(O)/libpolicy.a: $(call object,$(POLICY_SRC))
+$(O)/%.a:
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/agentsh: $(call object,$(AGENTSH_SRC) $(SHELL_SRC)) $(O)/libcommon.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
+
+$(O)/agentsh-init: $(call object,$(INIT_SRC) $(SHELL_SRC)) $(O)/libcommon.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
+
+$(O)/agentsh-monitor: $(call object,$(MONITOR_SRC)) $(O)/libpolicy.a $(O)/libcommon.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcap -lseccomp -liniparser
+
+$(O)/agentshctl: $(call object,$(ADMIN_SRC)) $(O)/libpolicy.a $(O)/libcommon.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -liniparser
+
+$(O)/pam_agentsh.so: $(call object,$(PAM_SRC)) $(O)/libcommon.a pam_module/pam_agentsh.map
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam_module/pam_agentsh.map \
+	    -o $@ $(filter-out %.map,$^) -lpam
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

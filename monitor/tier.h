@@ -1,0 +1,50 @@
+/*
+ * tier.h - a kind of isolation. Its only job: get agentsh-init running somewhere with the session's listening socket.
+ */
+#ifndef AGENTSH_MONITOR_TIER_H
+#define AGENTSH_MONITOR_TIER_H
+
+#include "common/error.h"
+#include "common/status.h"
+#include "monitor/cgroup.h"
+#include "policy/policy.h"
+
+#include <sys/types.h>
+
+/* What a tier is given. Nothing in it is owned by the tier. */
+struct tier_request {
+        const struct policy *policy;
+        const char *session_id;
+        uid_t uid;                        /* the account's, from passwd; never 0 */
+        gid_t gid;
+        const char *home;                 /* passwd home: where the data home appears inside */
+        int attach_fd;                    /* listening attach socket, to become ATTACH_LISTEN_FD of init */
+        const struct cgroup *cgroup;      /* every process of the isolation is born or put here */
+        const struct init_config *config; /* sent to init as the first message on its STATUS_FD */
+};
+
+/* What a tier gives back. */
+struct isolation {
+        pid_t pid;       /* its process 1 in the host's pid namespace: a child of the monitor */
+        int pidfd;       /* owned */
+        int status_fd;   /* the monitor's end of status.h, owned; init_config has been sent */
+};
+
+#define ISOLATION_INIT { .pid = 0, .pidfd = -EBADF, .status_fd = -EBADF }
+
+struct tier {
+        const char *name;
+        /* 0 when this host can run the tier for this policy, else an error that names the missing knob. */
+        int (*probe)(const struct policy *policy, uid_t uid, struct error *err);
+        /* Build it and start init. Returns when init has been executed; on failure nothing is left. */
+        int (*start)(const struct tier_request *request, struct isolation *ret, struct error *err);
+        /* Kill it, reap its process 1 and undo what start did outside of it. Idempotent. */
+        int (*stop)(struct isolation *isolation, struct error *err);
+};
+
+extern const struct tier tier_jail;
+
+/* The tier of a policy: risk = high wins over `tier`. NULL, with the text, for one that this version lacks. */
+const struct tier *tier_find(const struct policy *policy, struct error *err);
+
+#endif
