@@ -44,6 +44,11 @@ struct tier {
 
 extern const struct tier tier_jail;
 
+#ifdef AGENTSH_FAULTS
+/* Names of the jail's steps, for --list-steps; NULL behind the last. */
+const char *tier_jail_step_name(size_t index);
+#endif
+
 /* The tier of a policy: risk = high wins over `tier`. NULL, with the text, for one that this version lacks. */
 const struct tier *tier_find(const struct policy *policy, struct error *err);
 

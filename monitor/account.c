@@ -1,0 +1,133 @@
+/* account.c - admits or refuses a login. Reads passwd and root's policy files; changes nothing. */
+#include "monitor/account.h"
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/paths.h"
+#include "common/process.h"
+#include "monitor/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+
+#define PASSWD_BUFFER 16384
+
+static int read_passwd(const char *user, struct account *ret, struct error *err)
+{
+        cleanup_free char *buffer = malloc(PASSWD_BUFFER);
+        struct passwd entry, *found = NULL;
+        int r;
+
+        if (buffer == NULL)
+                return error_errno(err, ENOMEM, "cannot look up %s", user);
+        r = getpwnam_r(user, &entry, buffer, PASSWD_BUFFER, &found);
+        if (found == NULL)
+                return error_errno(err, r != 0 ? r : ENOENT, "cannot look up the account %s", user);
+        if (entry.pw_uid == 0 || entry.pw_gid == 0)
+                return error_text(err, EPERM, "%s has uid or gid 0: root can never be an agent", user);
+        if (strcmp(entry.pw_shell, AGENTSH_SHELL_PATH) != 0)
+                return error_text(err, EPERM, "the login shell of %s is %s, not %s: it would be unconfined", user,
+                                  entry.pw_shell, AGENTSH_SHELL_PATH);
+        if (strlen(entry.pw_dir) >= sizeof(ret->home))
+                return error_errno(err, ENAMETOOLONG, "the home of %s", user);
+        ret->uid = entry.pw_uid;
+        ret->gid = entry.pw_gid;
+        strcpy(ret->home, entry.pw_dir);
+        return parse_path(ret->home, err);
+}
+
+/* What lies in the passwd home would be read outside (.ssh/rc, .pam_environment ...): it must be root's alone. */
+static int check_outer_home(const struct account *account, struct error *err)
+{
+        cleanup_close int fd = fd_open_absolute(account->home, O_RDONLY | O_DIRECTORY, 0, err);
+        int r = fd < 0 ? fd : fd_check_root_owned(fd, S_IFDIR, account->home, err);
+
+        return r < 0 ? error_prefix(err, "the passwd home must be an empty directory of root's") : 0;
+}
+
+static void log_issues(const struct policy_report *report)
+{
+        char line[640];
+
+        for (size_t i = 0; i < report->count; i++) {
+                policy_issue_format(&report->issues[i], line, sizeof(line));
+                log_line(report->issues[i].warning ? LOG_WARNING : LOG_ERR, "policy: %s", line);
+        }
+        if (report->more > 0)
+                log_line(LOG_ERR, "policy: %zu further problems", report->more);
+}
+
+static int refuse_policy(const struct policy_report *report, struct error *err)
+{
+        char line[640];
+
+        for (size_t i = 0; i < report->count; i++) {
+                if (report->issues[i].warning)
+                        continue;
+                policy_issue_format(&report->issues[i], line, sizeof(line));
+                return error_text(err, EINVAL, "policy: %.200s", line);
+        }
+        return error_prefix(err, "policy");
+}
+
+static int read_policy(const char *user, struct policy *ret, struct error *err)
+{
+        cleanup_close int config = -EBADF;
+        cleanup_free struct policy_report *report = calloc(1, sizeof(*report));
+        int r;
+
+        if (report == NULL)
+                return error_errno(err, ENOMEM, "cannot read the policy of %s", user);
+        config = fd_open_absolute(AGENTSH_CONFIG_DIR, O_RDONLY | O_DIRECTORY, 0, err);
+        if (config < 0)
+                return error_prefix(err, "policy");
+        r = policy_load(config, user, ret, report, NULL, err);
+        log_issues(report);
+        if (r == -ENOENT && report->errors == 0)
+                return error_text(err, ENOENT, "%s has no policy: %s/%s.ini is missing", user, AGENTSH_ACCOUNTS_DIR,
+                                  user);
+        return r < 0 ? refuse_policy(report, err) : 0;
+}
+
+static int check_admission(const struct control_request *request, const struct policy *policy, struct error *err)
+{
+        if (!policy->enabled)
+                return error_text(err, EACCES, "the account %s is disabled by its policy", request->user);
+        if (policy->expires != 0 && process_realtime() > policy->expires)
+                return error_text(err, EKEYEXPIRED, "the account %s has expired", request->user);
+        if (!policy_allows_service(policy, request->service))
+                return error_text(err, EACCES, "the service %s is not among the services of %s", request->service,
+                                  request->user);
+        return 0;
+}
+
+int account_admit(const struct control_request *request, struct account *ret, struct error *err)
+{
+        struct account account = { .uid = 0 };
+        int r = read_passwd(request->user, &account, err);
+
+        if (r < 0)
+                return r;
+        r = read_policy(request->user, &account.policy, err);
+        if (r < 0)
+                return r;
+        r = check_admission(request, &account.policy, err);
+        if (r < 0)
+                return r;
+        r = check_outer_home(&account, err);
+        if (r < 0)
+                return r;
+        account.tier = tier_find(&account.policy, err);
+        if (account.tier == NULL)
+                return -ENOTSUP;
+        r = account.tier->probe(&account.policy, account.uid, err);
+        if (r < 0)
+                return r;
+        *ret = account;
+        return 0;
+}

@@ -1,0 +1,104 @@
+/* probe.c - tries what a session needs. Root. Leaves nothing behind. */
+#include "monitor/probe.h"
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/paths.h"
+#include "monitor/audit.h"
+#include "monitor/cgroup.h"
+#include "monitor/tier.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A policy of built-in defaults, as an empty account file gives it. */
+static int default_policy(struct policy *ret, struct error *err)
+{
+        cleanup_free struct policy_report *report = calloc(1, sizeof(*report));
+
+        if (report == NULL)
+                return error_errno(err, ENOMEM, "cannot load the default policy");
+        return policy_load_text("", 0, "defaults", "agentsh-probe", ret, report, err);
+}
+
+static int probe_driver(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        const char *name = NULL;
+        int r = cgroup_detect(&name, err);
+
+        (void)policy;
+        if (r >= 0)
+                (void)snprintf(ret, size, "driver %s", name);
+        return r;
+}
+
+static int probe_limits(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        struct cgroup cgroup = CGROUP_INIT;
+        int r = cgroup_prepare(err);
+
+        if (r < 0)
+                return r;
+        r = cgroup_create(&cgroup, policy, "0000000000000000", 0, err);
+        if (r < 0)
+                return r;
+        r = cgroup_remove(&cgroup, 1000, err);
+        cgroup_done(&cgroup);
+        (void)snprintf(ret, size, "memory, tasks and cpu limits can be set");
+        return r;
+}
+
+static int probe_jail(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        int r = tier_jail.probe(policy, 65534, err);
+
+        (void)snprintf(ret, size, "user namespaces and what the jail needs are there");
+        return r;
+}
+
+static int probe_init(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        static const char path[] = AGENTSH_LIBEXEC_DIR "/agentsh-init";
+        cleanup_close int fd = fd_open_absolute(path, O_RDONLY, 0, err);
+
+        (void)policy;
+        (void)snprintf(ret, size, "%s", path);
+        return fd < 0 ? fd : fd_check_root_owned(fd, S_IFREG, path, err);
+}
+
+static int probe_audit(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        (void)policy;
+        (void)snprintf(ret, size, "%s can be written", AGENTSH_LOG_DIR);
+        return audit_check(err);
+}
+
+int probe_print(FILE *stream)
+{
+        static const struct {
+                const char *name;
+                int (*run)(const struct policy *policy, char *ret, size_t size, struct error *err);
+        } checks[] = { { "cgroup driver", probe_driver }, { "cgroup limits", probe_limits },
+                       { "jail", probe_jail },            { "init", probe_init },
+                       { "audit log", probe_audit } };
+        cleanup_free struct policy *policy = calloc(1, sizeof(*policy));
+        struct error err = ERROR_INIT;
+        bool good = true;
+
+        if (policy == NULL || default_policy(policy, &err) < 0) {
+                (void)fprintf(stream, "fail\tpolicy\t%s\n", err.text);
+                return false;
+        }
+        for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+                char text[ERROR_TEXT_MAX] = "";
+                bool ok = checks[i].run(policy, text, sizeof(text), &err) >= 0;
+
+                (void)fprintf(stream, "%s\t%s\t%s\n", ok ? "ok" : "fail", checks[i].name, ok ? text : err.text);
+                good = good && ok;
+        }
+        return good;
+}
