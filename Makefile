@@ -4,6 +4,8 @@
 #   PREFIX=     /usr/local     DESTDIR=    staging root               CC=clang    the other compiler
 #   SANITIZE=1  ASan and UBSan   FAULTS=1  fault injection points (tests only, never installed)
 
+.DEFAULT_GOAL := all
+
 O          ?= build
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -32,6 +34,8 @@ all: $(PROGRAMS) $(O)/man/agentsh.ini.5
 include make/objects.mk
 include make/test.mk
 include make/install.mk
+include make/check.mk
+include make/lint.mk
 
 help:
 	@printf '%s\n' \
@@ -40,6 +44,7 @@ help:
 	'check-root     the integration tests, through the real sshd and su (root)' \
 	'fuzz           each fuzzer for FUZZ_SECONDS (default 60)' \
 	'lint           clang-tidy, cppcheck, gcc -fanalyzer, shellcheck, clang-format' \
+	'format         applies .clang-format' \
 	'bench          benchmarks against peers (root)' \
 	'install        into DESTDIR/PREFIX; uninstall removes it again' \
 	'clean          removes O'

@@ -43,4 +43,7 @@ $(O)/pam_agentsh.so: $(call object,$(PAM_SRC)) $(O)/libcommon.a pam_module/pam_a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam_module/pam_agentsh.map \
 	    -o $@ $(filter-out %.map,$^) -lpam
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+include make/policy.mk
+include make/fuzz.mk
+
+-include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

@@ -15,11 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_LIST_MAX        32   /* services, keep, set */
-#define POLICY_NAME_MAX        64
-#define POLICY_SET_MAX         256  /* bytes of one NAME=VALUE */
-#define POLICY_ISSUES_MAX      64
-#define POLICY_FILE_SIZE_MAX   (64 * 1024)
+#define POLICY_LIST_MAX      32 /* services, keep, set */
+#define POLICY_NAME_MAX      64
+#define POLICY_SET_MAX       256 /* bytes of one NAME=VALUE */
+#define POLICY_ISSUES_MAX    64
+#define POLICY_FILE_SIZE_MAX 65536
 
 enum policy_tier { TIER_CHROOT, TIER_JAIL, TIER_NSPAWN, TIER_CONTAINER, TIER_VM, TIER_CLUSTER, TIER_CLOUD };
 enum policy_risk { RISK_NORMAL, RISK_HIGH };
@@ -43,65 +43,66 @@ struct policy {
 
         /* [account] */
         bool enabled;
+        char inherits[POLICY_NAME_MAX]; /* the template that the account's file names, "" without one */
         enum policy_tier tier;
         enum policy_risk risk;
-        struct policy_names services;  /* PAM service names that may open a session */
-        uint64_t max_sessions;         /* at once; >= 1 */
-        int64_t expires;               /* seconds since the epoch; 0: never */
-        char shell[PATH_MAX];          /* the shell inside the isolation; never /etc/passwd's */
+        struct policy_names services; /* PAM service names that may open a session */
+        uint64_t max_sessions;        /* at once; >= 1 */
+        int64_t expires;              /* seconds since the epoch; 0: never */
+        char shell[PATH_MAX];         /* the shell inside the isolation; never /etc/passwd's */
 
         /* [root] */
-        char root_source[PATH_MAX];    /* "host" in this version */
+        char root_source[PATH_MAX]; /* "host" in this version */
         enum policy_root_mode root_mode;
 
         /* [home] */
         enum policy_home_mode home_mode;
-        uint64_t home_size;            /* bytes; ephemeral only */
+        uint64_t home_size; /* bytes; ephemeral only */
 
         /* [limits], for all sessions of the account together where the cgroup driver can */
-        uint64_t memory;               /* bytes */
-        uint64_t swap;                 /* bytes; 0: none at all */
-        uint64_t cpus;                 /* thousandths of one processor; 0: no limit */
+        uint64_t memory; /* bytes */
+        uint64_t swap;   /* bytes; 0: none at all */
+        uint64_t cpus;   /* thousandths of one processor; 0: no limit */
         uint64_t tasks;
-        uint64_t io_read;              /* bytes a second; 0: no limit */
+        uint64_t io_read; /* bytes a second; 0: no limit */
         uint64_t io_write;
-        uint64_t tmp;                  /* bytes of each tmpfs inside (/tmp, /run, /dev/shm, /var/tmp) */
+        uint64_t tmp; /* bytes of each tmpfs inside (/tmp, /run, /dev/shm, /var/tmp) */
         uint64_t open_files;
-        uint64_t file_size;            /* bytes; 0: no limit */
-        uint64_t session_time;         /* seconds; 0: no limit */
-        uint64_t idle_time;            /* seconds without CPU time used inside; 0: no limit */
+        uint64_t file_size;    /* bytes; 0: no limit */
+        uint64_t session_time; /* seconds; 0: no limit */
+        uint64_t idle_time;    /* seconds without CPU time used inside; 0: no limit */
 
         /* [network] */
         enum policy_network_mode network_mode;
 
         /* [kernel] */
         enum policy_seccomp seccomp;
-        bool nested;                   /* may make user namespaces of its own */
-        bool fake_root;                /* uid 0 inside, over a subuid range */
+        bool nested;    /* may make user namespaces of its own */
+        bool fake_root; /* uid 0 inside, over a subuid range */
 
         /* [environment] */
-        struct policy_names keep;           /* variable names, or prefixes ending in '*', taken from the caller */
-        struct policy_settings_list set;    /* set inside */
+        struct policy_names keep;        /* variable names, or prefixes ending in '*', taken from the caller */
+        struct policy_settings_list set; /* set inside */
 };
 
 /* One thing that is wrong, or worth a warning. */
 struct policy_issue {
-        bool warning;      /* the policy is valid all the same */
-        char file[160];    /* "accounts/agent01.ini", relative to the configuration directory */
-        unsigned line;     /* 0: the file as a whole */
-        char text[320];    /* "[limits] memroy: no such key (did you mean memory?)" */
+        bool warning;   /* the policy is valid all the same */
+        char file[160]; /* "accounts/agent01.ini", relative to the configuration directory */
+        unsigned line;  /* 0: the file as a whole */
+        char text[320]; /* "[limits] memroy: no such key (did you mean memory?)" */
 };
 
 struct policy_report {
-        size_t count;      /* of issues[], at most POLICY_ISSUES_MAX; the rest is only counted in `more` */
+        size_t count; /* of issues[], at most POLICY_ISSUES_MAX; the rest is only counted in `more` */
         size_t more;
-        size_t errors;     /* issues that are not warnings */
+        size_t errors; /* issues that are not warnings */
         struct policy_issue issues[POLICY_ISSUES_MAX];
 };
 
 /* Where an effective value came from; filled on request by policy_load. */
 struct policy_origin {
-        char file[160];    /* "" for a built-in default */
+        char file[160]; /* "" for a built-in default */
         unsigned line;
 };
 
@@ -110,7 +111,7 @@ size_t policy_key_count(void);
 
 struct policy_key_info {
         const char *section, *key, *type, *fallback, *range, *help;
-        bool supported;    /* false: refused with "not supported by this version" */
+        bool supported; /* false: refused with "not supported by this version" */
 };
 void policy_key_describe(size_t index, struct policy_key_info *ret);
 
@@ -121,7 +122,8 @@ void policy_key_format(const struct policy *policy, size_t index, char *ret, siz
  * Load the policy of `account` from the configuration directory `config_fd` (checked: root-owned, not writable by
  * others, as every file and directory on the way below it). The account's own file must exist (-ENOENT). `report` gets
  * every problem of all files, not just the first; `origins` may be NULL, else it has policy_key_count() elements.
- * -EINVAL when report->errors > 0: then *ret is not to be used. Never prints.
+ * -EINVAL when report->errors > 0: then *ret is not to be used, and *err has the first of them and how many more there
+ * are. -ENOENT: *err and report say so too. Any other error (memory, fds) is in *err alone. Needs /proc. Never prints.
  */
 must_check int policy_load(int config_fd, const char *account, struct policy *ret, struct policy_report *report,
                            struct policy_origin *origins, struct error *err);
