@@ -52,8 +52,8 @@ struct attach_request {
         uint32_t magic;
         uint32_t kind;              /* ATTACH_REQUEST */
         uint32_t passed;            /* ATTACH_*_PASSED; not all set: a pty is wanted for the rest */
-        uint32_t login;             /* 1: a login shell without command; 0: `command` */
-        uint32_t command_size;      /* bytes of the command with its NUL (0 for a login) */
+        uint32_t login;             /* 1: as a login shell ("-" in front of its name); 0: not, then with a command */
+        uint32_t command_size;      /* bytes of the command with its NUL; 0: none, an interactive login */
         uint32_t environment_size;  /* bytes of "NAME=VALUE\0"... behind the command */
         uint16_t rows, columns, xpixel, ypixel; /* pty only */
         struct attach_termios termios;          /* pty only; all zero: the defaults */
@@ -78,7 +78,7 @@ struct attach_signal {
 /* A request taken apart; the pointers lie in the caller's buffer. */
 struct attach_parts {
         struct attach_request header;
-        const char *command;      /* NULL for a login */
+        const char *command;      /* NULL: none, an interactive login */
         const char *environment;  /* environment_size bytes of NUL-terminated NAME=VALUE strings; may be NULL when 0 */
 };
 

@@ -56,7 +56,7 @@ static int fill(struct error *err, int number, const char *reason, const char *f
 int error_errno(struct error *err, int number, const char *fmt, ...)
 {
         char buffer[128];
-        const char *reason = strerror_r(number, buffer, sizeof(buffer));
+        const char *reason = strerror_r(number > 0 ? number : EIO, buffer, sizeof(buffer));
         va_list ap;
         int r;
 

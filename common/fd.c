@@ -3,7 +3,6 @@
 
 #include "common/cleanup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,10 +13,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC (1U << 2)
-#endif
 
 static int open_failed(struct error *err, const char *path)
 {
@@ -39,13 +34,40 @@ static bool has_dotdot(const char *path)
         return false;
 }
 
+/* O_PATH | O_NOFOLLOW opens a link itself, where openat2(RESOLVE_NO_SYMLINKS) answers ELOOP. */
+static int refuse_link(int fd, const char *path, struct error *err)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_errno(err, errno, "cannot stat %s", path);
+        return S_ISLNK(st.st_mode) ? error_errno(err, ELOOP, "cannot open %s", path) : 0;
+}
+
+/* One component. A link is always ELOOP, as with openat2; O_DIRECTORY would make it ENOTDIR. */
+static int open_component(int dirfd, const char *name, int flags, mode_t mode, const char *path, struct error *err)
+{
+        cleanup_close int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+        struct stat st;
+        int r;
+
+        if (fd < 0 && errno == ENOTDIR && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+                errno = ELOOP;
+        if (fd < 0)
+                return open_failed(err, path);
+        r = (flags & O_PATH) != 0 ? refuse_link(fd, path, err) : 0;
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
 int fd_open_beneath_walk(int dirfd, const char *path, int flags, mode_t mode, struct error *err)
 {
         cleanup_close int parent = -EBADF;
         char component[NAME_MAX + 1];
         const char *next = path;
 
-        if (path[0] == '/' || path[0] == '\0' || has_dotdot(path))
+        if (path[0] == '\0')
+                return error_errno(err, ENOENT, "cannot open a file without a name");
+        if (path[0] == '/' || has_dotdot(path))
                 return error_text(err, EXDEV, "cannot open %s: the path leaves its directory", path);
         for (;;) {
                 size_t length = strcspn(next, "/");
@@ -57,13 +79,12 @@ int fd_open_beneath_walk(int dirfd, const char *path, int flags, mode_t mode, st
                         return error_errno(err, ENAMETOOLONG, "cannot open %s", path);
                 memcpy(component, next, length);
                 component[length] = '\0';
-                if (*rest == '\0') {
-                        fd = openat(base, component, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-                        return fd < 0 ? open_failed(err, path) : fd;
-                }
-                fd = openat(base, component, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (*rest == '\0')
+                        return open_component(base, component, flags | (next[length] == '/' ? O_DIRECTORY : 0), mode,
+                                              path, err);
+                fd = open_component(base, component, O_PATH, 0, path, err);
                 if (fd < 0)
-                        return open_failed(err, path);
+                        return fd;
                 cleanup_close_fd(&parent);
                 parent = fd;
                 next = rest;
@@ -72,9 +93,11 @@ int fd_open_beneath_walk(int dirfd, const char *path, int flags, mode_t mode, st
 
 int fd_open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct error *err)
 {
+        bool creates = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
         struct open_how how = {
-                .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-                .mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0,
+                /* O_NOFOLLOW with O_PATH would make an exception for a link at the end. */
+                .flags = (uint64_t)(unsigned)((flags & ~O_NOFOLLOW) | O_CLOEXEC),
+                .mode = creates ? mode : 0,
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         };
         long fd;
@@ -92,14 +115,18 @@ int fd_open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct 
 int fd_open_absolute(const char *path, int flags, mode_t mode, struct error *err)
 {
         cleanup_close int root = -EBADF;
+        const char *below = path + strspn(path, "/");
+        int fd;
 
         if (path[0] != '/')
                 return error_text(err, EINVAL, "cannot open %s: not an absolute path", path);
+        if (has_dotdot(path))
+                return error_text(err, EXDEV, "cannot open %s: the path has a \"..\"", path);
         root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
                 return open_failed(err, "/");
-        path += strspn(path, "/");
-        return fd_open_beneath(root, *path == '\0' ? "." : path, flags, mode, err);
+        fd = fd_open_beneath(root, *below == '\0' ? "." : below, flags, mode, NULL);
+        return fd < 0 ? error_errno(err, -fd, "cannot open %s", path) : fd;
 }
 
 int fd_check_root_owned(int fd, mode_t type, const char *name, struct error *err)
@@ -109,8 +136,7 @@ int fd_check_root_owned(int fd, mode_t type, const char *name, struct error *err
         if (fstat(fd, &st) < 0)
                 return error_errno(err, errno, "cannot stat %s", name);
         if ((st.st_mode & S_IFMT) != type)
-                return error_text(err, EINVAL, "%s is not a %s", name,
-                                  type == S_IFDIR ? "directory" : "regular file");
+                return error_text(err, EINVAL, "%s is not a %s", name, type == S_IFDIR ? "directory" : "regular file");
         if (st.st_uid != 0)
                 return error_text(err, EPERM, "%s belongs to uid %u, not to root", name, (unsigned)st.st_uid);
         if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -206,91 +232,39 @@ int fd_read_file_at(int dirfd, const char *name, char *ret, size_t size, struct 
         return 0;
 }
 
+/* A directory of ours: made now, exactly `mode`; there already, nothing beyond `mode`. */
+static int set_dir_mode(int fd, mode_t mode, bool made, const char *name, struct error *err)
+{
+        struct stat st;
+        mode_t wanted;
+
+        if (fstat(fd, &st) < 0)
+                return error_errno(err, errno, "cannot stat %s", name);
+        wanted = made ? mode : st.st_mode & 07777 & mode;
+        if ((st.st_mode & 07777) != wanted && fchmod(fd, wanted) < 0)
+                return error_errno(err, errno, "cannot set the mode of %s", name);
+        return 0;
+}
+
 int fd_make_dir(int dirfd, const char *name, mode_t mode, int *ret_fd, struct error *err)
 {
         cleanup_close int fd = -EBADF;
-        bool made = true;
+        bool made = mkdirat(dirfd, name, mode) == 0;
         int r;
 
-        if (mkdirat(dirfd, name, mode) < 0) {
-                if (errno != EEXIST)
-                        return error_errno(err, errno, "cannot make the directory %s", name);
-                made = false;
-        }
+        if (!made && errno != EEXIST)
+                return error_errno(err, errno, "cannot make the directory %s", name);
         fd = fd_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0, err);
         if (fd < 0)
                 return fd;
         r = fd_check_root_owned(fd, S_IFDIR, name, err);
         if (r < 0)
                 return r;
-        if (made && fchmod(fd, mode) < 0)
-                return error_errno(err, errno, "cannot set the mode of %s", name);
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
-static int remove_contents(int fd, dev_t device, unsigned depth, struct error *err);
-
-static int remove_entry(int dirfd, const char *name, dev_t device, unsigned depth, struct error *err)
-{
-        cleanup_close int fd = -EBADF;
-        struct stat st;
-        int r;
-
-        if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-                return 0;
-        if (errno != EISDIR && errno != EPERM)
-                return error_errno(err, errno, "cannot remove %s", name);
-        fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return open_failed(err, name);
-        if (fstat(fd, &st) < 0)
-                return error_errno(err, errno, "cannot stat %s", name);
-        if (st.st_dev != device)
-                return error_errno(err, EXDEV, "cannot remove %s", name);
-        r = remove_contents(fd, device, depth, err);
+        r = set_dir_mode(fd, mode, made, name, err);
         if (r < 0)
                 return r;
-        if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-                return error_errno(err, errno, "cannot remove the directory %s", name);
+        *ret_fd = TAKE_FD(fd);
         return 0;
-}
-
-static int remove_contents(int fd, dev_t device, unsigned depth, struct error *err)
-{
-        cleanup_closedir DIR *dir = NULL;
-        struct dirent *entry;
-        int copy;
-
-        if (depth == 0)
-                return error_errno(err, ELOOP, "cannot remove a tree this deep");
-        copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (copy < 0)
-                return open_failed(err, ".");
-        dir = fdopendir(copy);
-        if (dir == NULL) {
-                cleanup_close_fd(&copy);
-                return error_errno(err, errno, "cannot list a directory");
-        }
-        while ((errno = 0, entry = readdir(dir)) != NULL) {
-                int r;
-
-                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-                        continue;
-                r = remove_entry(fd, entry->d_name, device, depth - 1, err);
-                if (r < 0)
-                        return r;
-        }
-        return errno == 0 ? 0 : error_errno(err, errno, "cannot list a directory");
-}
-
-int fd_remove_tree(int dirfd, const char *name, struct error *err)
-{
-        struct stat st;
-
-        if (fstat(dirfd, &st) < 0)
-                return error_errno(err, errno, "cannot stat the directory of %s", name);
-        return remove_entry(dirfd, name, st.st_dev, 128, err);
 }
 
 int fd_open_stdio(struct error *err)

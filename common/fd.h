@@ -47,11 +47,16 @@ must_check int fd_read_file_at(int dirfd, const char *name, char *ret, size_t si
 
 /*
  * mkdirat below a root-owned directory, or accept the directory that is there if it is root-owned and not writable
- * by others; mode is set exactly, whatever the umask. *ret_fd is the directory, opened O_RDONLY|O_DIRECTORY.
+ * by others. A new one gets `mode` exactly, whatever the umask; from one that is there, bits beyond `mode` are taken.
+ * *ret_fd is the directory, opened O_RDONLY|O_DIRECTORY.
  */
 must_check int fd_make_dir(int dirfd, const char *name, mode_t mode, int *ret_fd, struct error *err);
 
-/* Remove `name` below dirfd with all that is in it, never following a link and never crossing a mount. */
+/*
+ * Remove `name` below dirfd with all that is in it, never following a link and never crossing a mount (a bind mount of
+ * the same file system included: -EXDEV). Any depth: what lies too deep for the stack is moved up first. What is not
+ * there has been removed: 0.
+ */
 must_check int fd_remove_tree(int dirfd, const char *name, struct error *err);
 
 /*

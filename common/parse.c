@@ -29,8 +29,8 @@ int parse_bool(const char *text, bool *ret, struct error *err)
         static const struct {
                 const char *word;
                 bool value;
-        } words[] = { { "yes", true }, { "no", false }, { "true", true }, { "false", false },
-                      { "on", true },  { "off", false }, { "1", true },   { "0", false } };
+        } words[] = { { "yes", true }, { "no", false },  { "true", true }, { "false", false },
+                      { "on", true },  { "off", false }, { "1", true },    { "0", false } };
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
                 if (strcmp(text, words[i].word) == 0) {

@@ -168,8 +168,10 @@ ssize_t seqpacket_receive(int fd, void *data, size_t max, int *fds, size_t fds_m
         *ret_fds_count = 0;
         for (;;) {
                 struct msghdr message = {
-                        .msg_iov = &part, .msg_iovlen = 1,
-                        .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+                        .msg_iov = &part,
+                        .msg_iovlen = 1,
+                        .msg_control = control.bytes,
+                        .msg_controllen = sizeof(control.bytes),
                 };
                 ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
                 size_t count;
@@ -186,13 +188,15 @@ ssize_t seqpacket_receive(int fd, void *data, size_t max, int *fds, size_t fds_m
                 if (got < 0)
                         return error_errno(err, errno, "cannot receive a message");
                 count = take_fds(&message, fds, fds_max);
-                if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && count <= fds_max) {
+                /* No byte but fds is no end of the connection: the caller would take it for one and lose the fds. */
+                if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && count <= fds_max &&
+                    (got > 0 || count == 0)) {
                         *ret_fds_count = count;
                         return got;
                 }
                 for (size_t i = 0; i < count && i < fds_max; i++)
                         (void)close(fds[i]);
-                return error_text(err, EBADMSG, "a message was larger than the protocol allows");
+                return error_text(err, EBADMSG, "a message is not what the protocol allows: too long, or with odd fds");
         }
 }
 

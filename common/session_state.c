@@ -21,6 +21,9 @@ int session_state_write(int dirfd, const struct session_state *state, struct err
 
         if (fd < 0)
                 return error_errno(err, errno, "cannot create the session's state file");
+        /* Whatever the umask, and whatever a writer that was killed had left. */
+        if (fchmod(fd, 0600) < 0)
+                return error_errno(err, errno, "cannot set the mode of the session's state file");
         r = fd_write_all(fd, state, sizeof(*state), "the session's state file", err);
         if (r < 0)
                 return r;
@@ -38,6 +41,7 @@ int session_state_read(int dirfd, struct session_state *ret, struct error *err)
 {
         cleanup_close int fd = fd_open_beneath(dirfd, SESSION_STATE_FILE, O_RDONLY, 0, err);
         struct session_state state;
+        struct stat st;
         ssize_t got;
         int r;
 
@@ -46,8 +50,10 @@ int session_state_read(int dirfd, struct session_state *ret, struct error *err)
         r = fd_check_root_owned(fd, S_IFREG, SESSION_STATE_FILE, err);
         if (r < 0)
                 return r;
+        if (fstat(fd, &st) < 0)
+                return error_errno(err, errno, "cannot stat the session's state file");
         got = read(fd, &state, sizeof(state));
-        if (got != (ssize_t)sizeof(state) || state.magic != SESSION_STATE_MAGIC)
+        if (got != (ssize_t)sizeof(state) || st.st_size != got || state.magic != SESSION_STATE_MAGIC)
                 return error_text(err, EBADMSG, "a session's state file is of another version");
         if (!terminated(state.id, sizeof(state.id)) || !parse_is_session_id(state.id) ||
             !terminated(state.account, sizeof(state.account)) || !terminated(state.service, sizeof(state.service)) ||
