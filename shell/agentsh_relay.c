@@ -1,0 +1,347 @@
+/* agentsh_relay.c - the relay of the login shell. Runs as the agent in a seccomp filter: no open, no allocation. */
+#include "shell/agentsh_relay.h"
+
+#include "common/cleanup.h"
+#include "shell/terminal.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#define TICK_US        100000        /* a blocked read or write is interrupted after at most this long */
+#define QUIET_MS       100           /* silence of the pty that ends it once the channel has ended */
+#define DRAIN_MAX      (256 * 1024)  /* more than a pty can hold: what comes then was written afterwards */
+#define LOOK_AGAIN_MS  250           /* for what cannot be polled: the foreground, a pty without slaves */
+
+struct flow {
+        size_t start, end;
+        char data[16 * 1024];
+};
+
+struct relay {
+        int socket, master, signals;
+        struct tty *tty;
+        struct attach_reply *reply;
+        struct flow inwards, outwards;
+        size_t drained;      /* bytes read from the pty since the channel ended */
+        int eof_character;   /* to be typed when the input ends; -1: none */
+        bool exited;         /* the reply is there */
+        bool input_ended;
+        bool slave_gone;     /* nobody has the pty open at the moment */
+        bool ticking, busy;  /* the interval timer runs; a read or write was tried since its last tick */
+        bool ended;
+        enum relay_end end;
+};
+
+enum { ITEM_SOCKET, ITEM_SIGNALS, ITEM_MASTER, ITEM_IN, ITEM_OUT, ITEM_COUNT };
+
+/* Its only purpose is to interrupt. */
+static void on_tick(int number)
+{
+        (void)number;
+}
+
+int relay_catch_signals(struct error *err)
+{
+        static const int numbers[] = { SIGTERM, SIGINT,   SIGHUP,  SIGQUIT, SIGUSR1,
+                                       SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT };
+        struct sigaction tick = { .sa_handler = on_tick }, ignore = { .sa_handler = SIG_IGN };
+        sigset_t set;
+        int fd;
+
+        sigemptyset(&set);
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                sigaddset(&set, numbers[i]);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGALRM, &tick, NULL) < 0 ||
+            sigaction(SIGPIPE, &ignore, NULL) < 0)
+                return error_errno(err, errno, "cannot set up signals");
+        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (fd < 0)
+                return error_errno(err, errno, "cannot make a signalfd");
+        return fd;
+}
+
+static void set_ticking(struct relay *relay, bool on)
+{
+        struct itimerval timer = { .it_interval.tv_usec = on ? TICK_US : 0, .it_value.tv_usec = on ? TICK_US : 0 };
+
+        if (relay->ticking == on)
+                return;
+        relay->ticking = on;
+        (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/*
+ * The terminal outside is shared with other programs, so it must stay in blocking mode; and a hostile init can put the
+ * pty back into it. Hence the timer around each read and write.
+ */
+static void will_block(struct relay *relay)
+{
+        relay->busy = true;
+        set_ticking(relay, true);
+}
+
+static void finish(struct relay *relay, enum relay_end end)
+{
+        if (relay->ended)
+                return;
+        relay->ended = true;
+        relay->end = end;
+}
+
+static bool is_empty(const struct flow *flow)
+{
+        return flow->start == flow->end;
+}
+
+/* Writes what the flow holds, as far as it goes. False when the other side cannot take anything any more. */
+static bool flush(struct relay *relay, struct flow *flow, int fd)
+{
+        ssize_t put;
+
+        if (is_empty(flow))
+                return true;
+        will_block(relay);
+        put = write(fd, flow->data + flow->start, flow->end - flow->start);
+        if (put < 0)
+                return errno == EAGAIN || errno == EINTR;
+        flow->start += (size_t)put;
+        if (is_empty(flow))
+                flow->start = flow->end = 0;
+        return true;
+}
+
+static void flush_outwards(struct relay *relay)
+{
+        if (flush(relay, &relay->outwards, relay->tty->out))
+                return;
+        /* A terminal that is open for reading only shows nothing, but is no reason to end. */
+        relay->outwards.start = relay->outwards.end = 0;
+        if (errno == EIO)
+                finish(relay, RELAY_HANGUP);
+}
+
+static void flush_inwards(struct relay *relay)
+{
+        if (!flush(relay, &relay->inwards, relay->master))
+                relay->inwards.start = relay->inwards.end = 0;
+}
+
+/* The pty gives 4 KiB at a time: gather before writing. */
+static void read_master(struct relay *relay)
+{
+        struct flow *flow = &relay->outwards;
+
+        relay->slave_gone = false;
+        while (flow->end < sizeof(flow->data)) {
+                ssize_t got;
+
+                will_block(relay);
+                got = read(relay->master, flow->data + flow->end, sizeof(flow->data) - flow->end);
+                if (got > 0) {
+                        flow->end += (size_t)got;
+                        relay->drained += relay->exited ? (size_t)got : 0;
+                        continue;
+                }
+                if (got == 0 || (errno != EAGAIN && errno != EINTR))
+                        relay->slave_gone = true;
+                break;
+        }
+        flush_outwards(relay);
+}
+
+static void read_input(struct relay *relay)
+{
+        struct flow *flow = &relay->inwards;
+        ssize_t got;
+
+        will_block(relay);
+        got = read(relay->tty->in, flow->data, sizeof(flow->data));
+        if (got > 0) {
+                flow->start = 0;
+                flow->end = (size_t)got;
+        } else if (got == 0 && !tty_is_gone(relay->tty)) {
+                relay->input_ended = true;
+                if (relay->eof_character >= 0) {
+                        flow->data[0] = (char)relay->eof_character;
+                        flow->end = 1;
+                }
+        } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+                finish(relay, RELAY_HANGUP);
+        }
+        flush_inwards(relay);
+}
+
+/* recv, not recvmsg: fds that a hostile init attaches are dropped by the kernel. */
+static void read_socket(struct relay *relay)
+{
+        char data[sizeof(struct attach_reply) + 1];
+        ssize_t got = recv(relay->socket, data, sizeof(data), MSG_DONTWAIT);
+
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (got <= 0 || attach_parse_reply(data, (size_t)got, relay->reply, NULL) < 0 ||
+            relay->reply->kind != ATTACH_EXITED) {
+                finish(relay, RELAY_LOST);
+                return;
+        }
+        relay->exited = true;
+        if (relay->slave_gone)
+                read_master(relay);
+}
+
+static void forward_signal(struct relay *relay, uint32_t number)
+{
+        struct attach_signal message = { .magic = ATTACH_MAGIC, .kind = ATTACH_SIGNAL, .number = number };
+
+        /* Nobody is left to take it: what we still wait for is the terminal outside. */
+        if (relay->exited) {
+                finish(relay, RELAY_EXITED);
+                return;
+        }
+        (void)send(relay->socket, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Stops as any program does: the kernel ignores it where nobody could continue us. */
+static void stop(struct relay *relay)
+{
+        sigset_t set;
+
+        tty_restore(relay->tty);
+        sigemptyset(&set);
+        sigaddset(&set, SIGTSTP);
+        (void)kill(getpid(), SIGTSTP);
+        (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        tty_resume(relay->tty);
+}
+
+static void read_signals(struct relay *relay)
+{
+        struct signalfd_siginfo info;
+
+        while (!relay->ended && read(relay->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+                if (info.ssi_signo == SIGWINCH && relay->master >= 0)
+                        tty_copy_size(relay->tty, relay->master);
+                else if (info.ssi_signo == SIGTSTP)
+                        stop(relay);
+                else if (info.ssi_signo == SIGCONT)
+                        tty_resume(relay->tty);
+                else if (info.ssi_signo != SIGWINCH)
+                        forward_signal(relay, info.ssi_signo);
+        }
+}
+
+static bool has_keys(const struct relay *relay)
+{
+        return relay->master >= 0 && relay->tty->in >= 0 && !relay->input_ended;
+}
+
+static void fill_poll(const struct relay *relay, struct pollfd items[static ITEM_COUNT])
+{
+        bool room = relay->outwards.end < sizeof(relay->outwards.data) && relay->drained <= DRAIN_MAX;
+
+        for (size_t i = 0; i < ITEM_COUNT; i++)
+                items[i] = (struct pollfd){ .fd = -1 };
+        items[ITEM_SIGNALS] = (struct pollfd){ .fd = relay->signals, .events = POLLIN };
+        if (!relay->exited)
+                items[ITEM_SOCKET] = (struct pollfd){ .fd = relay->socket, .events = POLLIN };
+        if (relay->master < 0)
+                return;
+        if (!relay->slave_gone && (room || !is_empty(&relay->inwards)))
+                items[ITEM_MASTER] = (struct pollfd){
+                        .fd = relay->master,
+                        .events = (short)((room ? POLLIN : 0) | (is_empty(&relay->inwards) ? 0 : POLLOUT)),
+                };
+        if (has_keys(relay) && relay->tty->raw && is_empty(&relay->inwards))
+                items[ITEM_IN] = (struct pollfd){ .fd = relay->tty->in, .events = POLLIN };
+        if (!is_empty(&relay->outwards))
+                items[ITEM_OUT] = (struct pollfd){ .fd = relay->tty->out, .events = POLLOUT };
+}
+
+static int wait_time(const struct relay *relay)
+{
+        if (relay->exited && is_empty(&relay->outwards))
+                return QUIET_MS;
+        return relay->slave_gone || (has_keys(relay) && !relay->tty->raw) ? LOOK_AGAIN_MS : -1;
+}
+
+static void dispatch(struct relay *relay, const struct pollfd items[static ITEM_COUNT])
+{
+        if (items[ITEM_SIGNALS].revents != 0)
+                read_signals(relay);
+        if (items[ITEM_OUT].revents != 0)
+                flush_outwards(relay);
+        if ((items[ITEM_MASTER].revents & POLLOUT) != 0)
+                flush_inwards(relay);
+        /* The pty before the socket, so that the last bytes are there when the end is announced. */
+        if ((items[ITEM_MASTER].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+                read_master(relay);
+        if (items[ITEM_IN].revents != 0)
+                read_input(relay);
+        if (items[ITEM_SOCKET].revents != 0)
+                read_socket(relay);
+}
+
+/* Nothing happened in time. */
+static void look_again(struct relay *relay)
+{
+        if (relay->exited && is_empty(&relay->outwards))
+                finish(relay, RELAY_EXITED);
+        else if (relay->slave_gone)
+                read_master(relay);
+}
+
+/* A tick with nothing read or written since the one before: we are idle. */
+static void take_tick(struct relay *relay)
+{
+        if (relay->ticking && !relay->busy) {
+                set_ticking(relay, false);
+                look_again(relay);
+        }
+        relay->busy = false;
+}
+
+static void step(struct relay *relay)
+{
+        struct pollfd items[ITEM_COUNT];
+        int r;
+
+        if (has_keys(relay) && !relay->tty->raw && tty_enter_raw(relay->tty))
+                tty_copy_size(relay->tty, relay->master);
+        fill_poll(relay, items);
+        r = poll(items, ITEM_COUNT, wait_time(relay));
+        if (r < 0)
+                take_tick(relay);
+        else if (r == 0)
+                look_again(relay);
+        else
+                dispatch(relay, items);
+        if (relay->exited && is_empty(&relay->outwards) &&
+            (relay->master < 0 || relay->slave_gone || relay->drained > DRAIN_MAX))
+                finish(relay, RELAY_EXITED);
+}
+
+enum relay_end relay_run(int socket, int master, int signals, struct tty *tty, struct attach_reply *ret_reply)
+{
+        struct relay relay __attribute__((uninitialized)); /* an idle one need not touch its buffers */
+
+        relay.socket = socket;
+        relay.master = master;
+        relay.signals = signals;
+        relay.tty = tty;
+        relay.reply = ret_reply;
+        relay.inwards.start = relay.inwards.end = relay.outwards.start = relay.outwards.end = 0;
+        relay.drained = 0;
+        relay.eof_character = tty->in >= 0 ? terminal_eof_character(&tty->saved) : -1;
+        relay.exited = relay.input_ended = relay.slave_gone = relay.ticking = relay.busy = relay.ended = false;
+        relay.end = RELAY_LOST;
+        while (!relay.ended)
+                step(&relay);
+        set_ticking(&relay, false);
+        tty_restore(tty);
+        return relay.end;
+}

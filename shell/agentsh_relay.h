@@ -1,0 +1,30 @@
+/*
+ * agentsh_relay.h - carries bytes between the terminal outside and the pty inside, signals inwards and the exit
+ * status outwards. Never trusts what comes from inside to be more than bytes, and never waits for one end only.
+ */
+#ifndef AGENTSH_SHELL_AGENTSH_RELAY_H
+#define AGENTSH_SHELL_AGENTSH_RELAY_H
+
+#include "common/attach.h"
+#include "shell/agentsh_tty.h"
+
+enum relay_end {
+        RELAY_EXITED,  /* the channel ended: *ret_reply says how */
+        RELAY_LOST,    /* init is gone, or speaks nonsense */
+        RELAY_HANGUP,  /* the terminal outside is gone */
+};
+
+/*
+ * Block the signals that the relay handles and return a signalfd for them. SIGPIPE is ignored from here on and SIGALRM
+ * interrupts a blocked read or write. Must come before confine_enter.
+ */
+must_check int relay_catch_signals(struct error *err);
+
+/*
+ * Relay until the end. `master` is the pty's, non-blocking, or -1; the terminal is raw while keys are relayed and
+ * restored on every return. Bytes written before the channel ended are not lost; a process that still holds the pty
+ * then is not waited for. Works inside the filter of agentsh_confine.h.
+ */
+enum relay_end relay_run(int socket, int master, int signals, struct tty *tty, struct attach_reply *ret_reply);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * terminal.h - terminal settings as the attach protocol carries them, used on both of its ends. No privilege.
+ */
+#ifndef AGENTSH_SHELL_TERMINAL_H
+#define AGENTSH_SHELL_TERMINAL_H
+
+#include "common/attach.h"
+
+#include <stdbool.h>
+
+/* Read the settings of the terminal `fd`. -ENOTTY when it is none. */
+must_check int terminal_read(int fd, struct attach_termios *ret, struct error *err);
+
+/* Set them at once, without waiting for output. The line discipline is never changed. */
+must_check int terminal_apply(int fd, const struct attach_termios *termios, struct error *err);
+
+/* Throw away what was typed and not yet read. */
+void terminal_flush_input(int fd);
+
+/* What a relay needs: no echo, no lines, no signals, no processing, in either direction. */
+void terminal_make_raw(struct attach_termios *termios);
+
+/* Output comes processed already: leave it alone. */
+void terminal_keep_output(struct attach_termios *termios);
+
+/* The character that means end of file, or -1 when the settings have none. */
+int terminal_eof_character(const struct attach_termios *termios);
+
+/* Whether fd is the master side of a pty. */
+bool terminal_is_master(int fd);
+
+#endif
