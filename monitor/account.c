@@ -88,7 +88,7 @@ static int read_policy(const char *user, struct policy *ret, struct error *err)
                 return error_prefix(err, "policy");
         r = policy_load(config, user, ret, report, NULL, err);
         log_issues(report);
-        if (r == -ENOENT && report->errors == 0)
+        if (r == -ENOENT)
                 return error_text(err, ENOENT, "%s has no policy: %s/%s.ini is missing", user, AGENTSH_ACCOUNTS_DIR,
                                   user);
         return r < 0 ? refuse_policy(report, err) : 0;

@@ -97,22 +97,26 @@ static int write_pidfile(const char *path, struct error *err)
         return fd_write_all(fd, text, (size_t)length, path, err);
 }
 
-/* The system's memory killer should prefer anything to the process that watches a session. */
-static int protect_from_oom(struct error *err)
+/*
+ * The system's memory killer should prefer anything to the process that watches a session. A container's root may lack
+ * CAP_SYS_RESOURCE for it: then the listener is as likely a victim as others, and sessions go on without it.
+ */
+static void protect_from_oom(void)
 {
         cleanup_close int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct error err = ERROR_INIT;
 
-        if (proc < 0)
-                return error_errno(err, errno, "cannot open /proc/self");
-        return fd_write_file_at(proc, "oom_score_adj", "-900", err);
+        if (proc < 0 || fd_write_file_at(proc, "oom_score_adj", "-900", &err) < 0)
+                log_line(LOG_WARNING, "not protected from the memory killer: %s", err.text);
 }
 
 static int run_listener(const struct options *options, struct error *err)
 {
         const char *socket = options->socket != NULL ? options->socket : AGENTSH_CONTROL_SOCKET;
-        int r = protect_from_oom(err);
+        int r = 0;
 
-        if (r >= 0 && options->pidfile != NULL)
+        protect_from_oom();
+        if (options->pidfile != NULL)
                 r = write_pidfile(options->pidfile, err);
         return r < 0 ? r : listen_run(socket, err);
 }

@@ -1,0 +1,161 @@
+/* jail_filter_cache.c - KEY.bpf files: a header, then the programs. Root's, in a directory that only root enters. */
+#include "monitor/jail_filter_cache.h"
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/process.h"
+#include "monitor/jail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CACHE_MAGIC 0x41475342U
+
+struct header {
+        uint32_t magic;
+        uint32_t counts[JAIL_FILTER_PROGRAMS];
+        uint32_t zero;
+        uint64_t key;
+};
+
+#define INSTRUCTION sizeof(struct sock_filter)
+#define FILE_MAX    (sizeof(struct header) + JAIL_FILTER_PROGRAMS * BPF_MAXINSNS * INSTRUCTION)
+
+static int open_cache(const char *path, struct error *err)
+{
+        cleanup_close int parent = -EBADF;
+        char directory[PATH_MAX];
+        const char *slash = strrchr(path, '/');
+        int fd, r;
+
+        if (slash == NULL || slash == path || strlen(path) >= sizeof(directory))
+                return error_text(err, EINVAL, "%s cannot hold seccomp filters", path);
+        (void)snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+        if (mkdir(directory, 0711) < 0 && errno != EEXIST)
+                return error_errno(err, errno, "cannot make %s", directory);
+        parent = fd_open_absolute(directory, O_PATH | O_DIRECTORY, 0, err);
+        if (parent < 0)
+                return parent;
+        r = fd_check_root_owned(parent, S_IFDIR, directory, err);
+        if (r >= 0)
+                r = fd_make_dir(parent, slash + 1, 0700, &fd, err);
+        return r < 0 ? r : fd;
+}
+
+static bool is_sane(const char *data, size_t size, uint64_t key, struct header *ret)
+{
+        struct header header;
+        size_t instructions = 0;
+
+        if (size < sizeof(header))
+                return false;
+        memcpy(&header, data, sizeof(header));
+        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++) {
+                if (header.counts[i] == 0 || header.counts[i] > BPF_MAXINSNS)
+                        return false;
+                instructions += header.counts[i];
+        }
+        *ret = header;
+        return header.magic == CACHE_MAGIC && header.key == key &&
+               size == sizeof(header) + instructions * INSTRUCTION;
+}
+
+static int take_programs(const char *data, const struct header *header, struct jail_filter *ret, struct error *err)
+{
+        struct jail_filter filter = JAIL_FILTER_INIT;
+
+        data += sizeof(*header);
+        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++) {
+                size_t count = header->counts[i];
+
+                filter.program[i].code = calloc(count, INSTRUCTION);
+                if (filter.program[i].code == NULL) {
+                        jail_filter_done(&filter);
+                        return error_errno(err, ENOMEM, "cannot read a seccomp filter");
+                }
+                memcpy(filter.program[i].code, data, count * INSTRUCTION);
+                filter.program[i].count = count;
+                data += count * INSTRUCTION;
+        }
+        *ret = filter;
+        return 0;
+}
+
+static int read_filter(int cache, const char *name, uint64_t key, struct jail_filter *ret, struct error *err)
+{
+        cleanup_close int fd = fd_open_beneath(cache, name, O_RDONLY, 0, err);
+        cleanup_free char *data = NULL;
+        struct header header;
+        size_t size;
+        int r;
+
+        if (fd < 0)
+                return fd;
+        r = fd_check_root_owned(fd, S_IFREG, name, err);
+        if (r >= 0)
+                r = fd_read_all(fd, FILE_MAX, &data, &size, err);
+        if (r < 0)
+                return r;
+        if (!is_sane(data, size, key, &header))
+                return error_text(err, EBADMSG, "the kept seccomp filter %s is damaged", name);
+        return take_programs(data, &header, ret, err);
+}
+
+static int write_filter(int cache, const char *name, uint64_t key, const struct jail_filter *filter,
+                        struct error *err)
+{
+        struct header header = { .magic = CACHE_MAGIC, .key = key };
+        cleanup_close int fd = -EBADF;
+        char random[17], temporary[32];
+        int r = process_random_id(random, err);
+
+        if (r < 0)
+                return r;
+        (void)snprintf(temporary, sizeof(temporary), "%s.new", random);
+        fd = openat(cache, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return error_errno(err, errno, "cannot keep a seccomp filter");
+        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++)
+                header.counts[i] = (uint32_t)filter->program[i].count;
+        r = fd_write_all(fd, &header, sizeof(header), temporary, err);
+        for (size_t i = 0; r >= 0 && i < JAIL_FILTER_PROGRAMS; i++)
+                r = fd_write_all(fd, filter->program[i].code, filter->program[i].count * INSTRUCTION, temporary, err);
+        if (r >= 0 && renameat(cache, temporary, cache, name) < 0)
+                r = error_errno(err, errno, "cannot keep a seccomp filter");
+        if (r < 0)
+                (void)unlinkat(cache, temporary, 0);
+        return r;
+}
+
+int jail_filter_load(const char *path, unsigned flags, struct jail_filter *ret, struct error *err)
+{
+        uint64_t key = jail_filter_key(flags);
+        cleanup_close int cache = open_cache(path, err);
+        struct jail_filter filter;
+        char name[32];
+        int r;
+
+        if (cache < 0)
+                return cache;
+        (void)snprintf(name, sizeof(name), "%016llx.bpf", (unsigned long long)key);
+        if (read_filter(cache, name, key, ret, NULL) >= 0)
+                return 0;
+        r = jail_filter_compile(flags, &filter, err);
+        if (r < 0)
+                return r;
+        if (write_filter(cache, name, key, &filter, NULL) < 0)
+                (void)unlinkat(cache, name, 0); /* the damaged or foreign one */
+        *ret = filter;
+        return 0;
+}
+
+int jail_open_filter(struct jail *jail, struct error *err)
+{
+        return jail_filter_load(jail->places->filters, jail_filter_flags(jail->request->policy), &jail->filter, err);
+}

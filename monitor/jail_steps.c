@@ -1,0 +1,80 @@
+/*
+ * jail_steps.c - what makes a jail, in order. docs/architecture.md has the same list, with the reasons.
+ */
+#include "monitor/jail.h"
+
+#include "common/fault.h"
+
+#include <errno.h>
+
+static const struct jail_step steps[] = {
+        /* the monitor: what comes from the host is opened and checked */
+        { "policy", JAIL_PREPARE, jail_check_policy },
+        { "open init", JAIL_PREPARE, jail_open_init },
+        { "open home", JAIL_PREPARE, jail_open_home },
+        { "subordinate ids", JAIL_PREPARE, jail_find_subids },
+        { "load filter", JAIL_PREPARE, jail_open_filter },
+        /* the builder, root of the host in new pid, mount, network, IPC and UTS namespaces: the view */
+        { "leave terminal", JAIL_BUILD, jail_leave_terminal },
+        { "private mounts", JAIL_BUILD, jail_unshare_propagation },
+        { "root", JAIL_BUILD, jail_mount_root },
+        { "system directories", JAIL_BUILD, jail_mount_system },
+        { "make etc", JAIL_BUILD, jail_make_etc },
+        { "bind etc", JAIL_BUILD, jail_bind_etc },
+        { "devices", JAIL_BUILD, jail_bind_devices },
+        { "devpts", JAIL_BUILD, jail_mount_devpts },
+        { "proc", JAIL_BUILD, jail_mount_proc },
+        { "proc masks", JAIL_BUILD, jail_mask_proc },
+        { "tmpfs", JAIL_BUILD, jail_mount_temporary },
+        { "home", JAIL_BUILD, jail_mount_home },
+        { "read-only root", JAIL_BUILD, jail_seal_root },
+        { "pivot root", JAIL_BUILD, jail_pivot },
+        /* what is inherited */
+        { "loopback", JAIL_BUILD, jail_raise_loopback },
+        { "host name", JAIL_BUILD, jail_set_hostname },
+        { "session keyring", JAIL_BUILD, jail_join_keyring },
+        { "limits", JAIL_BUILD, jail_set_limits },
+        { "scheduling", JAIL_BUILD, jail_reset_scheduling },
+        { "oom score", JAIL_BUILD, jail_reset_oom_score },
+        { "login uid", JAIL_BUILD, jail_set_login_uid },
+        { "groups", JAIL_BUILD, jail_clear_groups },
+        { "enter cgroup", JAIL_BUILD, jail_enter_cgroup },
+        { "cgroup namespace", JAIL_BUILD, jail_unshare_cgroup },
+        /* the user namespace last; what is left of privilege goes for good */
+        { "user namespace", JAIL_BUILD, jail_unshare_user },
+        { "forbid nesting", JAIL_BUILD, jail_forbid_nesting },
+        { "user limits", JAIL_BUILD, jail_set_user_limits },
+        { "identity", JAIL_BUILD, jail_set_identity },
+        { "securebits", JAIL_BUILD, jail_lock_securebits },
+        { "capabilities", JAIL_BUILD, jail_drop_capabilities },
+        { "no new privileges", JAIL_BUILD, jail_forbid_privileges },
+        { "proof", JAIL_BUILD, jail_prove_drop },
+        { "signals", JAIL_BUILD, jail_reset_signals },
+        { "bind to monitor", JAIL_BUILD, jail_bind_parent },
+        { "fds", JAIL_BUILD, jail_arrange_fds },
+        { "seccomp", JAIL_BUILD, jail_install_filter },
+        { "execute init", JAIL_BUILD, jail_execute_init },
+        /* the monitor again */
+        { "configure init", JAIL_FINISH, jail_send_config },
+};
+
+const struct jail_step *jail_steps(size_t *ret_count)
+{
+        *ret_count = sizeof(steps) / sizeof(steps[0]);
+        return steps;
+}
+
+int jail_run_steps(struct jail *jail, enum jail_phase phase, struct error *err)
+{
+        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+                const struct jail_step *step = &steps[i];
+                int r;
+
+                if (step->phase != phase || OMIT_POINT(step->name))
+                        continue;
+                r = FAULT_POINT(step->name) ? error_errno(err, EIO, "injected fault") : step->run(jail, err);
+                if (r < 0)
+                        return error_prefix(err, "cannot make the jail (step \"%s\")", step->name);
+        }
+        return 0;
+}

@@ -1,0 +1,18 @@
+/* tier.c - which tier a policy means. */
+#include "monitor/tier.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+const struct tier *tier_find(const struct policy *policy, struct error *err)
+{
+        if (policy->risk == RISK_HIGH) {
+                (void)error_text(err, ENOTSUP, "risk = high means the tier vm, which this version does not have");
+                return NULL;
+        }
+        if (policy->tier == TIER_JAIL)
+                return &tier_jail;
+        (void)error_text(err, ENOTSUP, "this version does not have the tier %s (set tier = jail)",
+                         policy_tier_name(policy->tier));
+        return NULL;
+}

@@ -1,0 +1,300 @@
+/*
+ * tier_jail.c - the tier `jail`: the monitor's side. Starts the builder, serves it, and ends what it became.
+ *
+ * Root of the host with CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID and what the steps name; tier_jail.stop needs CAP_KILL.
+ */
+#include "monitor/jail.h"
+
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "common/paths.h"
+#include "common/process.h"
+#include "common/seqpacket.h"
+#include "monitor/jail_sync.h"
+#include "monitor/jail_userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BUILD_TIMEOUT_MS  30000
+#define CONFIG_TIMEOUT_MS 30000
+#define STOP_TIMEOUT_MS   30000
+
+static const struct jail_places host_places = {
+        .init = AGENTSH_LIBEXEC_DIR "/agentsh-init",
+        .homes = AGENTSH_STATE_DIR "/homes",
+        .filters = AGENTSH_RUNTIME_DIR "/seccomp",
+        .subuid = "/etc/subuid",
+        .subgid = "/etc/subgid",
+};
+
+void jail_done(struct jail *jail)
+{
+        cleanup_close_fd(&jail->init_fd);
+        cleanup_close_fd(&jail->home_fd);
+        jail_filter_done(&jail->filter);
+}
+#define cleanup_jail __attribute__((cleanup(jail_done)))
+
+static int check_settings(const struct policy *policy, struct error *err)
+{
+        if (strcmp(policy->root_source, "host") != 0)
+                return error_text(err, ENOTSUP, "[root] source = %s is not supported by this version",
+                                  policy->root_source);
+        if (policy->root_mode != ROOT_READONLY)
+                return error_text(err, ENOTSUP, "[root] mode = overlay is not supported by this version");
+        if (policy->home_mode != HOME_PERSISTENT && policy->home_mode != HOME_EPHEMERAL)
+                return error_text(err, ENOTSUP, "[home] mode = review is not supported by this version");
+        if (policy->network_mode != NETWORK_NONE)
+                return error_text(err, ENOTSUP, "[network] mode = allow is not supported by this version");
+        return 0;
+}
+
+int jail_check_policy(struct jail *jail, struct error *err)
+{
+        const struct tier_request *request = jail->request;
+
+        if (request->uid == 0 || request->gid == 0)
+                return error_text(err, EPERM, "root cannot be an agent");
+        return check_settings(request->policy, err);
+}
+
+int jail_send_config(struct jail *jail, struct error *err)
+{
+        return seqpacket_send(jail->status_fd, jail->request->config, sizeof(*jail->request->config), NULL, 0,
+                              CONFIG_TIMEOUT_MS, err);
+}
+
+static pid_t start_builder(const struct cgroup *cgroup, int *ret_pidfd)
+{
+        struct clone_args arguments = {
+                .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
+                .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+                .exit_signal = SIGCHLD,
+        };
+
+        if (cgroup->clone_fd >= 0) {
+                arguments.flags |= CLONE_INTO_CGROUP;
+                arguments.cgroup = (uint64_t)cgroup->clone_fd;
+        }
+        return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+/* Serve the builder until init runs. */
+static int serve_builder(const struct jail *jail, int sync_fd, pid_t pid, struct error *err)
+{
+        uint64_t deadline = process_monotonic_ms() + BUILD_TIMEOUT_MS;
+        struct jail_sync message = { .kind = 0 };
+        bool executing = false;
+
+        for (;;) {
+                uint64_t now = process_monotonic_ms();
+                int r = jail_sync_receive(sync_fd, &message, now < deadline ? (int)(deadline - now) : 0, err);
+
+                if (r < 0)
+                        return error_prefix(err, "cannot make the jail");
+                if (r == 0)
+                        return executing ? 0 : error_text(err, ECHILD, "cannot make the jail: its builder was killed");
+                if (message.kind == JAIL_SYNC_FAILED)
+                        return error_text(err, message.number, "%s", message.text);
+                if (message.kind == JAIL_SYNC_EXECUTING) {
+                        executing = true;
+                        continue;
+                }
+                if (message.kind != JAIL_SYNC_MAP)
+                        return error_text(err, EBADMSG, "cannot make the jail: its builder sent an unknown message");
+                r = userns_write_maps(jail, pid, err);
+                if (r >= 0)
+                        r = jail_sync_send(sync_fd, JAIL_SYNC_MAPPED, NULL, err);
+                if (r < 0)
+                        return error_prefix(err, "cannot make the jail (step \"user namespace\")");
+        }
+}
+
+static int attach_builder(const struct cgroup *cgroup, int sync_fd, pid_t pid, struct error *err)
+{
+        int r;
+
+        if (cgroup->count == 0 || cgroup->clone_fd >= 0)
+                return 0;
+        r = cgroup_attach(cgroup, pid, err);
+        if (r >= 0)
+                r = jail_sync_send(sync_fd, JAIL_SYNC_ATTACHED, NULL, err);
+        return r < 0 ? error_prefix(err, "cannot make the jail (step \"enter cgroup\")") : 0;
+}
+
+static int run_builder(struct jail *jail, struct isolation *isolation, struct error *err)
+{
+        cleanup_close int sync_fd = -EBADF;
+        cleanup_close int builder_fd = -EBADF;
+        int r = jail_sync_open(&sync_fd, &builder_fd, err);
+
+        if (r < 0)
+                return r;
+        isolation->pid = start_builder(jail->request->cgroup, &isolation->pidfd);
+        if (isolation->pid < 0) {
+                int number = errno;
+
+                *isolation = (struct isolation)ISOLATION_INIT;
+                return error_errno(err, number, "cannot make the jail: cannot start a process in new namespaces");
+        }
+        if (isolation->pid == 0) {
+                cleanup_close_fd(&sync_fd);
+                jail->sync_fd = builder_fd;
+                jail_builder_main(jail);
+        }
+        /* Or the builder's end would never be seen. */
+        cleanup_close_fd(&builder_fd);
+        r = attach_builder(jail->request->cgroup, sync_fd, isolation->pid, err);
+        return r < 0 ? r : serve_builder(jail, sync_fd, isolation->pid, err);
+}
+
+static int wait_end(int pidfd, struct error *err)
+{
+        struct pollfd item = { .fd = pidfd, .events = POLLIN };
+        siginfo_t info;
+        int r;
+
+        do
+                r = poll(&item, 1, STOP_TIMEOUT_MS);
+        while (r < 0 && errno == EINTR);
+        if (r == 0)
+                return error_text(err, ETIMEDOUT, "process 1 of the jail does not die");
+        if (r < 0 || (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 && errno != ECHILD))
+                return error_errno(err, errno, "cannot wait for the end of the jail");
+        return 0;
+}
+
+static int jail_stop(struct isolation *isolation, struct error *err)
+{
+        int r = 0;
+
+        if (isolation->pidfd >= 0) {
+                r = process_send_signal(isolation->pidfd, SIGKILL, err);
+                if (r >= 0 || r == -ESRCH)
+                        r = wait_end(isolation->pidfd, err);
+        }
+        cleanup_close_fd(&isolation->pidfd);
+        cleanup_close_fd(&isolation->status_fd);
+        isolation->pid = 0;
+        return r;
+}
+
+int jail_start(const struct tier_request *request, const struct jail_places *places, struct isolation *ret,
+               struct error *err)
+{
+        cleanup_jail struct jail jail = JAIL_INIT;
+        struct isolation isolation = ISOLATION_INIT;
+        cleanup_close int status_fd = -EBADF;
+        cleanup_close int init_status_fd = -EBADF;
+        int pair[2], r;
+
+        jail.request = request;
+        jail.places = places;
+        r = jail_run_steps(&jail, JAIL_PREPARE, err);
+        if (r < 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return error_errno(err, errno, "cannot make the status socket");
+        status_fd = pair[0];
+        init_status_fd = pair[1];
+        jail.status_fd = init_status_fd;
+        r = run_builder(&jail, &isolation, err);
+        cleanup_close_fd(&init_status_fd);
+        jail.status_fd = status_fd;
+        if (r >= 0)
+                r = jail_run_steps(&jail, JAIL_FINISH, err);
+        if (r < 0) {
+                if (jail_stop(&isolation, NULL) < 0)
+                        (void)error_prefix(err, "(and its process 1 does not die)");
+                return r;
+        }
+        isolation.status_fd = TAKE_FD(status_fd);
+        *ret = isolation;
+        return 0;
+}
+
+static int jail_start_on_host(const struct tier_request *request, struct isolation *ret, struct error *err)
+{
+        return jail_start(request, &host_places, ret, err);
+}
+
+static int probe_system_calls(struct error *err)
+{
+        static const struct {
+                long number;
+                const char *name, *since;
+        } needed[] = { { SYS_clone3, "clone3", "5.3" },         { SYS_open_tree, "open_tree", "5.2" },
+                       { SYS_pidfd_open, "pidfd_open", "5.3" }, { SYS_close_range, "close_range", "5.9" },
+                       { SYS_mount_setattr, "mount_setattr", "5.12" } };
+
+        for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+                /* Arguments that no kernel accepts. */
+                if (syscall(needed[i].number, -1, -1, -1, -1, -1, -1) < 0 && errno == ENOSYS)
+                        return error_text(err, ENOSYS, "the kernel (or a filter over this process) lacks %s, which "
+                                                       "Linux has since %s", needed[i].name, needed[i].since);
+        return 0;
+}
+
+static int probe_namespaces(struct error *err)
+{
+        static const char *const names[] = { "cgroup", "ipc", "mnt", "net", "pid", "user", "uts" };
+        cleanup_close int kinds = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        cleanup_close int limits = open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        char text[32];
+        int r;
+
+        if (kinds < 0 || limits < 0)
+                return error_errno(err, errno, "cannot look at /proc");
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (faccessat(kinds, names[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                        return error_text(err, ENOTSUP, "the kernel has no %s namespaces", names[i]);
+        r = fd_read_file_at(limits, "max_user_namespaces", text, sizeof(text), err);
+        if (r < 0)
+                return r;
+        if (strcmp(text, "0") == 0)
+                return error_text(err, ENOSPC, "user namespaces are switched off: sysctl user.max_user_namespaces is "
+                                               "0; set it to 1000 or more in /etc/sysctl.d");
+        return 0;
+}
+
+static int jail_probe(const struct policy *policy, uid_t uid, struct error *err)
+{
+        struct subid_range range;
+        int r = check_settings(policy, err);
+
+        if (r >= 0)
+                r = probe_system_calls(err);
+        if (r >= 0)
+                r = probe_namespaces(err);
+        if (r >= 0 && policy->fake_root)
+                r = subid_find(host_places.subuid, policy->account, uid, &range, err);
+        if (r >= 0 && policy->fake_root)
+                r = subid_find(host_places.subgid, policy->account, uid, &range, err);
+        return r;
+}
+
+const struct tier tier_jail = {
+        .name = "jail",
+        .probe = jail_probe,
+        .start = jail_start_on_host,
+        .stop = jail_stop,
+};
+
+#ifdef AGENTSH_FAULTS
+const char *tier_jail_step_name(size_t index)
+{
+        size_t count;
+        const struct jail_step *steps = jail_steps(&count);
+
+        return index < count ? steps[index].name : NULL;
+}
+#endif
