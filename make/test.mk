@@ -10,3 +10,5 @@ $(O)/tests/test_%: $(O)/tests/unit/test_%.o $(TEST_OBJECTS) $(O)/libpolicy.a $(O
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcmocka -lcap -lseccomp -liniparser -lpam
 
 unit: all $(UNIT_TESTS)
+include make/pam_test.mk
+include make/admin_test.mk

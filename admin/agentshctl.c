@@ -1,0 +1,134 @@
+/*
+ * agentshctl.c - the administrator's tool: its options and its table of verbs. Run by root; nothing in it is setuid.
+ */
+#include "admin/output.h"
+#include "admin/verb.h"
+#include "common/fd.h"
+#include "common/paths.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct verb {
+        const char *family; /* first word */
+        const char *name;   /* second word; NULL: there is none */
+        bool root;          /* refused for others */
+        int (*run)(int argc, char **argv);
+        const char *synopsis; /* options and operands */
+        const char *summary;  /* one line */
+        const char *help;     /* the options, one a line */
+};
+
+static const struct verb VERBS[] = {
+        { "account", "add", true, verb_account_add, "[OPTION]... NAME", "make an agent account",
+          "  --template NAME  inherit from " AGENTSH_CONFIG_DIR "/templates/NAME.ini\n"
+          "  --key FILE       public keys that may log in by ssh\n"
+          "  --tier TIER      kind of isolation (agentsh.ini(5), [account] tier)\n"
+          "  --shell PATH     shell inside the isolation\n"
+          "  --uid N          uid of the new account; default: as useradd picks\n"
+          "  --convert        NAME is a person's account: turn it into an agent. Its home becomes the agent's,\n"
+          "                   its password is locked, it leaves all other groups\n" },
+        { "account", "remove", true, verb_account_remove, "[--keep-home] [--force] NAME",
+          "remove an agent account and all it has",
+          "  --keep-home      leave its files in " AGENTSH_STATE_DIR "/homes/NAME\n"
+          "  --force          end its live sessions instead of refusing\n" },
+        { "account", "list", true, verb_account_list, "[--json]", "list the agent accounts", "" },
+        { "policy", "check", false, verb_policy_check, "[--json] [NAME|FILE]",
+          "check the policies of all accounts, of one, or a file not yet in place",
+          "  A FILE outside " AGENTSH_ACCOUNTS_DIR " is checked by itself, without templates.\n" },
+        { "policy", "explain", false, verb_policy_explain, "[--json] NAME",
+          "show every effective value and where it comes from", "" },
+        { "sessions", NULL, true, verb_sessions, "[--json]", "list the sessions that live now", "" },
+        { "kill", NULL, true, verb_kill, "ID... | --account NAME", "end sessions",
+          "  ID               a session's id, or the beginning of one that fits no other\n"
+          "  --account NAME   all sessions of the account\n" },
+        { "doctor", NULL, true, verb_doctor, "[--json]", "check this host and every agent account, with remedies", "" },
+};
+
+#define VERB_COUNT (sizeof(VERBS) / sizeof(VERBS[0]))
+
+static void print_help(void)
+{
+        (void)puts("agentshctl - administers agent accounts\n\nUsage:");
+        for (size_t i = 0; i < VERB_COUNT; i++)
+                (void)printf("  agentshctl %s%s%s %s\n        %s\n", VERBS[i].family, VERBS[i].name != NULL ? " " : "",
+                             VERBS[i].name != NULL ? VERBS[i].name : "", VERBS[i].synopsis, VERBS[i].summary);
+        (void)puts("\n  --help, --version; 'agentshctl VERB --help' has a verb's options.\n"
+                   "\nExit status: 0 done; 1 it could not be done, or a check has findings; 2 wrong usage.\n"
+                   "See agentshctl(8), agentsh.ini(5).");
+}
+
+static void print_verb_help(const struct verb *verb, const char *full_name)
+{
+        (void)printf("Usage: %s %s\n%c%s.\n", full_name, verb->synopsis, verb->summary[0] - 'a' + 'A',
+                     verb->summary + 1);
+        if (verb->help[0] != '\0')
+                (void)printf("\n%s", verb->help);
+        (void)puts("\nExit status: 0 done; 1 it could not be done, or a check has findings; 2 wrong usage.");
+}
+
+static const struct verb *find_verb(int argc, char *const *argv)
+{
+        for (size_t i = 0; i < VERB_COUNT; i++)
+                if (strcmp(argv[1], VERBS[i].family) == 0 &&
+                    (VERBS[i].name == NULL || (argc > 2 && strcmp(argv[2], VERBS[i].name) == 0)))
+                        return &VERBS[i];
+        return NULL;
+}
+
+static bool asks_for_help(int argc, char *const *argv)
+{
+        for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+                if (strcmp(argv[i], "--help") == 0)
+                        return true;
+        return false;
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+        int words = verb->name == NULL ? 1 : 2;
+        char full_name[64];
+
+        (void)snprintf(full_name, sizeof(full_name), "agentshctl %s%s%s", verb->family, words == 2 ? " " : "",
+                       words == 2 ? verb->name : "");
+        if (asks_for_help(argc - words, argv + words)) {
+                print_verb_help(verb, full_name);
+                return finish_output(VERB_OK);
+        }
+        if (verb->root && geteuid() != 0) {
+                output_note("\"%s\" is for root: run it with sudo", full_name);
+                return VERB_FAILED;
+        }
+        argv[words] = full_name;
+        return verb->run(argc - words, argv + words);
+}
+
+static int find_and_run(int argc, char **argv)
+{
+        const struct verb *verb = argc > 1 ? find_verb(argc, argv) : NULL;
+
+        if (verb != NULL)
+                return run_verb(verb, argc, argv);
+        if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+                (void)puts("agentshctl " AGENTSH_VERSION);
+                return finish_output(VERB_OK);
+        }
+        if (asks_for_help(argc, argv)) {
+                print_help();
+                return finish_output(VERB_OK);
+        }
+        if (argc > 1)
+                return output_usage("agentshctl", "there is no verb \"%s%s%s\"", argv[1], argc > 2 ? " " : "",
+                                    argc > 2 ? argv[2] : "");
+        return output_usage("agentshctl", "what is to be done?");
+}
+
+int main(int argc, char **argv)
+{
+        struct error err = ERROR_INIT;
+
+        if (fd_open_stdio(&err) < 0)
+                return VERB_FAILED;
+        return find_and_run(argc, argv);
+}

@@ -1,0 +1,28 @@
+/*
+ * doctor.h - the groups of checks of `agentshctl doctor`. Each adds its findings and changes nothing. Needs root.
+ */
+#ifndef AGENTSH_ADMIN_DOCTOR_H
+#define AGENTSH_ADMIN_DOCTOR_H
+
+#include "admin/accounts.h"
+#include "admin/findings.h"
+
+/* Kernel features and switches. */
+void doctor_kernel(struct findings *findings);
+
+/* What agentsh-monitor says of cgroups and tiers; the control socket. */
+void doctor_monitor(struct findings *findings);
+
+/* The module, and the stack of every service that can log in. */
+void doctor_pam(struct findings *findings);
+
+/* What sshd makes of its configuration for each agent. */
+void doctor_sshd(struct findings *findings, const struct account_list *agents);
+
+/* The user database: shell, groups, passwords; policies without an account. */
+void doctor_accounts(struct findings *findings, const struct account_list *agents);
+
+/* Homes, keys, crontabs, linger: what lies in files. */
+void doctor_files(struct findings *findings, const struct account_list *agents);
+
+#endif
