@@ -56,7 +56,7 @@ int sweep_run(struct error *err)
                 rundir_done(&rundir);
                 return r;
         }
-        dir = fdopendir(dup(rundir.sessions_fd));
+        dir = fdopendir(openat(rundir.sessions_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         while (dir != NULL && (entry = readdir(dir)) != NULL) {
                 struct error next = ERROR_INIT;
 

@@ -175,11 +175,12 @@ static _Noreturn void child(const struct fake_monitor *fake, const struct fake_s
 {
         int listener;
 
+        if (script->listener != 0 && setresuid(script->listener, script->listener, script->listener) < 0)
+                _exit(1);
+        /* After the change of uid, which would take it back. */
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(0);
-        if (script->listener != 0 && setresuid(script->listener, script->listener, script->listener) < 0)
-                _exit(1);
         listener = seqpacket_listen(fake->socket, 0600, script->no_accept ? 0 : 64, NULL);
         if (listener < 0)
                 _exit(1);
