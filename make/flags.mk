@@ -4,7 +4,9 @@ CC     ?= cc
 probe   = $(shell printf 'int main(void){return 0;}\n' > $(O)/probe.c && \
             $(CC) -Werror $(1) -o $(O)/probe.out $(O)/probe.c >/dev/null 2>&1 && printf '%s' '$(1)')
 _      := $(shell mkdir -p $(O))
-KEY    := $(shell printf '%s' '$(CC) $(SANITIZE) $(FAULTS)' | cksum | cut -d' ' -f1)
+KEY    := $(shell printf '%s' '$(CC) $(SANITIZE) $(FAULTS) $(PREFIX) $(SYSCONFDIR)' | cksum | cut -d' ' -f1)
+# Objects are older than this file when they were made with other settings.
+_      := $(shell printf '%s' '$(KEY)' | cmp -s - $(O)/settings || printf '%s' '$(KEY)' > $(O)/settings)
 
 $(O)/flags-$(KEY).mk: make/flags.mk
 	$(Q)printf '%s\n' \

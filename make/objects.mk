@@ -11,7 +11,7 @@ AGENTSH_SRC = $(wildcard shell/agentsh*.c)
 INIT_SRC    = $(wildcard shell/init*.c)
 SHELL_SRC   = $(filter-out $(AGENTSH_SRC) $(INIT_SRC),$(wildcard shell/*.c))
 
-$(O)/%.o: %.c $(O)/flags-$(KEY).mk
+$(O)/%.o: %.c $(O)/flags-$(KEY).mk $(O)/settings
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<

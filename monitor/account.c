@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,7 +39,7 @@ static int read_passwd(const char *user, struct account *ret, struct error *err)
                 return error_errno(err, ENAMETOOLONG, "the home of %s", user);
         ret->uid = entry.pw_uid;
         ret->gid = entry.pw_gid;
-        strcpy(ret->home, entry.pw_dir);
+        (void)snprintf(ret->home, sizeof(ret->home), "%s", entry.pw_dir);
         return parse_path(ret->home, err);
 }
 
@@ -50,11 +52,14 @@ static int check_outer_home(const struct account *account, struct error *err)
         return r < 0 ? error_prefix(err, "the passwd home must be an empty directory of root's") : 0;
 }
 
-static void log_issues(const struct policy_report *report)
+/* A login asks twice, in the account and in the session phase: warnings are told once. */
+static void log_issues(const struct policy_report *report, bool warnings)
 {
         char line[640];
 
         for (size_t i = 0; i < report->count; i++) {
+                if (report->issues[i].warning && !warnings)
+                        continue;
                 policy_issue_format(&report->issues[i], line, sizeof(line));
                 log_line(report->issues[i].warning ? LOG_WARNING : LOG_ERR, "policy: %s", line);
         }
@@ -75,10 +80,11 @@ static int refuse_policy(const struct policy_report *report, struct error *err)
         return error_prefix(err, "policy");
 }
 
-static int read_policy(const char *user, struct policy *ret, struct error *err)
+static int read_policy(const struct control_request *request, struct policy *ret, struct error *err)
 {
         cleanup_close int config = -EBADF;
         cleanup_free struct policy_report *report = calloc(1, sizeof(*report));
+        const char *user = request->user;
         int r;
 
         if (report == NULL)
@@ -87,7 +93,7 @@ static int read_policy(const char *user, struct policy *ret, struct error *err)
         if (config < 0)
                 return error_prefix(err, "policy");
         r = policy_load(config, user, ret, report, NULL, err);
-        log_issues(report);
+        log_issues(report, request->kind == CONTROL_OPEN);
         if (r == -ENOENT)
                 return error_text(err, ENOENT, "%s has no policy: %s/%s.ini is missing", user, AGENTSH_ACCOUNTS_DIR,
                                   user);
@@ -113,7 +119,7 @@ int account_admit(const struct control_request *request, struct account *ret, st
 
         if (r < 0)
                 return r;
-        r = read_policy(request->user, &account.policy, err);
+        r = read_policy(request, &account.policy, err);
         if (r < 0)
                 return r;
         r = check_admission(request, &account.policy, err);

@@ -51,7 +51,7 @@ static int receive_request(int connection, struct control_request *ret, int *ret
         int r;
 
         if (size <= 0)
-                return (int)size;
+                return size < 0 ? (int)size : 0;
         r = control_parse_request(buffer, (size_t)size, ret, err);
         if (r < 0 || fds_count == 0 || ret->kind != CONTROL_OPEN)
                 cleanup_close_fd(&fds[0]);

@@ -176,9 +176,9 @@ static int fill_config(struct session *session, struct error *err)
         config->uid = policy->fake_root ? 0 : session->account.uid;
         if (strlen(session->account.home) >= sizeof(config->home) || strlen(policy->shell) >= sizeof(config->shell))
                 return error_errno(err, ENAMETOOLONG, "the home or the shell of %s", session->request.user);
-        strcpy(config->user, user);
-        strcpy(config->home, session->account.home);
-        strcpy(config->shell, policy->shell);
+        (void)snprintf(config->user, sizeof(config->user), "%s", user);
+        (void)snprintf(config->home, sizeof(config->home), "%s", session->account.home);
+        (void)snprintf(config->shell, sizeof(config->shell), "%s", policy->shell);
         for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
                 int r = add_variable(config, base[i].name, base[i].value, err);
 
