@@ -15,7 +15,14 @@
 #define MONITOR    AGENTSH_LIBEXEC_DIR "/agentsh-monitor"
 #define TIMEOUT_MS 5000
 
-/* "ok|fail<TAB>check<TAB>text"; cuts the line. */
+static enum severity severity_of(const char *verdict)
+{
+        if (strcmp(verdict, "ok") == 0)
+                return FINDING_OK;
+        return strcmp(verdict, "note") == 0 ? FINDING_NOTE : FINDING_BAD;
+}
+
+/* "ok|note|fail<TAB>check<TAB>text"; cuts the line. */
 static void take_probe_line(struct findings *findings, char *line)
 {
         char *name = strchr(line, '\t');
@@ -27,7 +34,7 @@ static void take_probe_line(struct findings *findings, char *line)
         }
         *name++ = '\0';
         *text++ = '\0';
-        finding_add(findings, strcmp(line, "ok") == 0 ? FINDING_OK : FINDING_BAD, CHECK, "%s: %s", name, text);
+        finding_add(findings, severity_of(line), CHECK, "%s: %s", name, text);
 }
 
 static void check_probe(struct findings *findings)

@@ -44,7 +44,7 @@ static int read_proc(const char *name, size_t max, char **ret, struct error *err
         return fd_read_all(fd, max, ret, &size, err);
 }
 
-static int read_host(struct cgroup_host *ret, struct error *err)
+int cgroup_host_read(struct cgroup_host *ret, struct error *err)
 {
         cleanup_free char *mountinfo = NULL;
         cleanup_free char *self = NULL;
@@ -58,7 +58,7 @@ static int read_host(struct cgroup_host *ret, struct error *err)
 int cgroup_detect(const char **ret_name, struct error *err)
 {
         struct cgroup_host host;
-        int r = read_host(&host, err);
+        int r = cgroup_host_read(&host, err);
 
         if (r < 0)
                 return r;
@@ -71,7 +71,7 @@ int cgroup_probe(struct cgroup_check ret[CGROUP_CHECKS_MAX], size_t *ret_count, 
         static const char *const names[CGROUP_LIMITS] = { "memory", "swap", "tasks", "cpus", "io_read", "io_write" };
         struct cgroup_host host;
         struct error missing = ERROR_INIT;
-        int r = read_host(&host, &missing);
+        int r = cgroup_host_read(&host, &missing);
 
         (void)err;
         ret[0] = (struct cgroup_check){ .name = "driver", .ok = r == 0 };
@@ -93,7 +93,7 @@ int cgroup_prepare(struct error *err)
 {
         struct cgroup_host host;
         int r = FAULT_POINT("cgroup prepare") ? error_errno(err, EIO, "cannot prepare the cgroups")
-                                              : read_host(&host, err);
+                                              : cgroup_host_read(&host, err);
 
         return r < 0 ? r : host.driver->prepare(&host, err);
 }
@@ -182,7 +182,7 @@ int cgroup_create(struct cgroup *ret, const struct policy *policy, const char *s
                   struct error *err)
 {
         struct cgroup_host host;
-        int r = read_host(&host, err);
+        int r = cgroup_host_read(&host, err);
 
         return r < 0 ? r : cgroup_create_on(&host, ret, policy, session_id, block_device, err);
 }

@@ -20,6 +20,7 @@
 #include "common/session_state.h"
 #include "policy/policy.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -130,5 +131,11 @@ void cgroup_done(struct cgroup *cgroup);
  * PREFIX/agentsh*.service/session-ID, on a cgroup file system, no link on the way. One that is gone is fine.
  */
 must_check int cgroup_remove_paths(char paths[SESSION_CGROUPS_MAX][256], struct error *err);
+
+/*
+ * The same for a session that left no state file, by its id alone: looks through every place in which the drivers make
+ * one. Empty directories of accounts go too. Finding nothing is fine.
+ */
+must_check int cgroup_remove_session(const char *session_id, struct error *err);
 
 #endif

@@ -57,6 +57,7 @@ struct cgroup_driver {
 extern const struct cgroup_driver cgroup_driver_v2_delegated, cgroup_driver_v2_direct, cgroup_driver_v1;
 
 /* cgroup.c: the public functions with the host given, so that a test can show them another one. */
+must_check int cgroup_host_read(struct cgroup_host *ret, struct error *err);
 must_check int cgroup_host_parse(const char *mountinfo, const char *self, struct cgroup_host *ret, struct error *err);
 must_check int cgroup_create_on(const struct cgroup_host *host, struct cgroup *ret, const struct policy *policy,
                                 const char *session_id, dev_t block_device, struct error *err);
@@ -75,6 +76,9 @@ must_check int cgroup_enter_v2(int fd, const char *path, struct error *err);
 
 /* cgroup_v2.c, cgroup_v2_limit.c: which of the two v2 drivers this host gets. */
 must_check int cgroup_v2_choose(const struct cgroup_host *host, const struct cgroup_driver **ret, struct error *err);
+/* The session's directory in the delegated unit, *ret_path (256 bytes) its path. Returns the fd, -ENOENT without one. */
+must_check int cgroup_v2_open_session(const struct cgroup_host *host, const char *session, char ret_path[256],
+                                      struct error *err);
 /* The parts that work on any directory with the right files. */
 must_check int cgroup_v2_enable(int fd, const char *path, const struct cgroup_limits *limits, struct error *err);
 must_check int cgroup_v2_limit(int fd, const struct cgroup_limits *limits, struct error *err);

@@ -43,6 +43,20 @@ static int make_failed(const char *path, struct error *err)
         return error_prefix(err, "cannot set up the cgroup %s", path);
 }
 
+/* mkdir takes the lock of the whole hierarchy, even to find that there is nothing to do: so look first. */
+static int open_shared(int parent, const char *name, int *ret_fd, struct error *err)
+{
+        cleanup_close int fd = fd_open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0, err);
+        int r;
+
+        if (fd == -ENOENT)
+                return fd_make_dir(parent, name, CGROUP_MODE, ret_fd, err);
+        r = fd < 0 ? fd : fd_check_root_owned(fd, S_IFDIR, name, err);
+        if (r == 0)
+                *ret_fd = TAKE_FD(fd);
+        return r;
+}
+
 /* A directory on the way to the session's: shared, so it may be there already. */
 static int make_shared(const struct cgroup_recipe *recipe, int *fd, char path[256], const char *name, bool limited,
                        struct error *err)
@@ -52,7 +66,7 @@ static int make_shared(const struct cgroup_recipe *recipe, int *fd, char path[25
         int r = 0;
 
         (void)snprintf(path + used, 256 - used, "/%s", name);
-        r = fd_make_dir(*fd, name, CGROUP_MODE, &made, err);
+        r = open_shared(*fd, name, &made, err);
         if (r == 0 && recipe->open_up != NULL)
                 r = recipe->open_up(made, path, recipe->limits, err);
         if (r == 0 && limited && recipe->limit != NULL)
@@ -201,11 +215,22 @@ static void remove_below(int fd, unsigned depth)
         }
 }
 
+/*
+ * v1: a removed group counts as a child until its last zombie is reaped, and its quota would keep that of the account
+ * from being lowered (EINVAL) without anybody being able to change it any more.
+ */
+static void release_quota(int fd)
+{
+        if (cgroup_file_exists(fd, "cpu.cfs_quota_us"))
+                (void)!fd_write_file_at(fd, "cpu.cfs_quota_us", "-1", NULL);
+}
+
 static int remove_session(int fd, int parent, const char *path, uint64_t deadline_ms, struct error *err)
 {
         const char *name = strrchr(path, '/') + 1;
         long wait_ms = 1;
 
+        release_quota(fd);
         for (;;) {
                 struct timespec pause = { .tv_nsec = wait_ms * 1000000 };
                 size_t seen = 0;

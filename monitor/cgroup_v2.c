@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #define UNIT_LEAF      "monitor"         /* of a delegated unit */
 #define CONTAINER_LEAF "agentsh-monitor" /* of a container's top: beside CGROUP_TOP */
@@ -114,6 +115,19 @@ int cgroup_v2_choose(const struct cgroup_host *host, const struct cgroup_driver 
         return 0;
 }
 
+int cgroup_v2_open_session(const struct cgroup_host *host, const char *session, char ret_path[256], struct error *err)
+{
+        struct place place;
+        int r = find_place(host, &place, err);
+
+        if (r < 0)
+                return r;
+        r = snprintf(ret_path, 256, "%s/%s", place.base, session);
+        if (r < 0 || r >= 256)
+                return error_errno(err, ENOENT, "cannot open %s/%s", place.base, session);
+        return cgroup_tree_open(ret_path, place.mount->major, place.mount->minor, err);
+}
+
 static int v2_prepare(const struct cgroup_host *host, struct error *err)
 {
         cleanup_close int base = -EBADF, leaf = -EBADF;
@@ -139,6 +153,14 @@ static int lacks_controller(const char *path, const char *controller, struct err
                           controller, path, controller);
 }
 
+static int in_the_way(const char *path, const char *controller, struct error *err)
+{
+        return error_text(err, EBUSY,
+                          "cannot hand the cgroup controller %s down from %s: processes are in it; move them to "
+                          "a cgroup of their own below it, as an init system does",
+                          controller, path);
+}
+
 static int enable_one(int fd, const char *path, const char *controller, struct error *err)
 {
         char text[256], change[32];
@@ -154,10 +176,7 @@ static int enable_one(int fd, const char *path, const char *controller, struct e
         (void)snprintf(change, sizeof(change), "+%s", controller);
         r = fd_write_file_at(fd, "cgroup.subtree_control", change, err);
         if (r == -EBUSY)
-                return error_text(err, EBUSY,
-                                  "cannot hand the cgroup controller %s down from %s: processes are in it; move "
-                                  "them to a cgroup of their own below it, as an init system does",
-                                  controller, path);
+                return in_the_way(path, controller, err);
         return r;
 }
 
@@ -220,6 +239,21 @@ static int check_swap(const struct cgroup_host *host, const struct place *place,
         return cgroup_require_no_swap(err);
 }
 
+/* What would fail with EBUSY at the first login: a cgroup, not the real root, that others than the caller stand in. */
+static int check_empty(int fd, const struct place *place, const char *controller, struct error *err)
+{
+        char text[256], self[16];
+        int r = fd_read_file_at(fd, "cgroup.subtree_control", text, sizeof(text), err);
+
+        if (r < 0 || cgroup_list_has(text, controller) || !cgroup_file_exists(fd, "cgroup.type"))
+                return r;
+        r = fd_read_file_at(fd, "cgroup.procs", text, sizeof(text), err);
+        (void)snprintf(self, sizeof(self), "%d", (int)getpid());
+        if (r < 0 || text[0] == '\0' || strcmp(text, self) == 0)
+                return r;
+        return in_the_way(place->base, controller, err);
+}
+
 static int v2_check(const struct cgroup_host *host, enum cgroup_limit limit, char *ret_where, size_t size,
                     struct error *err)
 {
@@ -239,7 +273,9 @@ static int v2_check(const struct cgroup_host *host, enum cgroup_limit limit, cha
                 return r;
         if (!cgroup_list_has(text, controllers[limit]))
                 return lacks_controller(place.base, controllers[limit], err);
-        r = limit == CGROUP_SWAP ? check_swap(host, &place, err) : 0;
+        r = check_empty(fd, &place, controllers[limit], err);
+        if (r == 0 && limit == CGROUP_SWAP)
+                r = check_swap(host, &place, err);
         if (r == 0)
                 (void)snprintf(ret_where, size, "%s", place.base);
         return r;

@@ -25,33 +25,6 @@ static int default_policy(struct policy *ret, struct error *err)
         return policy_load_text("", 0, "defaults", "agentsh-probe", ret, report, err);
 }
 
-static int probe_driver(const struct policy *policy, char *ret, size_t size, struct error *err)
-{
-        const char *name = NULL;
-        int r = cgroup_detect(&name, err);
-
-        (void)policy;
-        if (r >= 0)
-                (void)snprintf(ret, size, "driver %s", name);
-        return r;
-}
-
-static int probe_limits(const struct policy *policy, char *ret, size_t size, struct error *err)
-{
-        struct cgroup cgroup = CGROUP_INIT;
-        int r = cgroup_prepare(err);
-
-        if (r < 0)
-                return r;
-        r = cgroup_create(&cgroup, policy, "0000000000000000", 0, err);
-        if (r < 0)
-                return r;
-        r = cgroup_remove(&cgroup, 1000, err);
-        cgroup_done(&cgroup);
-        (void)snprintf(ret, size, "memory, tasks and cpu limits can be set");
-        return r;
-}
-
 static int probe_jail(const struct policy *policy, char *ret, size_t size, struct error *err)
 {
         int r = tier_jail.probe(policy, 65534, err);
@@ -77,17 +50,37 @@ static int probe_audit(const struct policy *policy, char *ret, size_t size, stru
         return audit_check(err);
 }
 
+/* An io limit that this host cannot set is a note: only a policy that names one needs it. */
+static bool print_cgroups(FILE *stream)
+{
+        struct cgroup_check checks[CGROUP_CHECKS_MAX];
+        struct error err = ERROR_INIT;
+        size_t count = 0;
+        bool good = true;
+
+        if (cgroup_probe(checks, &count, &err) < 0) {
+                (void)fprintf(stream, "fail\tcgroup driver\t%s\n", err.text);
+                return false;
+        }
+        for (size_t i = 0; i < count; i++) {
+                bool optional = strncmp(checks[i].name, "io_", 3) == 0;
+                const char *verdict = checks[i].ok ? "ok" : optional ? "note" : "fail";
+
+                (void)fprintf(stream, "%s\tcgroup %s\t%s\n", verdict, checks[i].name, checks[i].text);
+                good = good && (checks[i].ok || optional);
+        }
+        return good;
+}
+
 int probe_print(FILE *stream)
 {
         static const struct {
                 const char *name;
                 int (*run)(const struct policy *policy, char *ret, size_t size, struct error *err);
-        } checks[] = { { "cgroup driver", probe_driver }, { "cgroup limits", probe_limits },
-                       { "jail", probe_jail },            { "init", probe_init },
-                       { "audit log", probe_audit } };
+        } checks[] = { { "jail", probe_jail }, { "init", probe_init }, { "audit log", probe_audit } };
         cleanup_free struct policy *policy = calloc(1, sizeof(*policy));
         struct error err = ERROR_INIT;
-        bool good = true;
+        bool good = print_cgroups(stream);
 
         if (policy == NULL || default_policy(policy, &err) < 0) {
                 (void)fprintf(stream, "fail\tpolicy\t%s\n", err.text);

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* Print one line "ok|fail<TAB>check<TAB>text" per check. Returns whether the default tier can run. Needs root. */
+/* Print one line "ok|note|fail<TAB>check<TAB>text" per check. Returns whether the default tier can run. Needs root. */
 int probe_print(FILE *stream);
 
 #endif

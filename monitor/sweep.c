@@ -34,8 +34,12 @@ static int sweep_session(int sessions_fd, const char *id, struct error *err)
                 if (r < 0)
                         return r;
                 audit_lost(&state);
-        } else if (r != -ENOENT) {
+        } else {
+                /* Killed before it had written one: its cgroups may be there all the same. */
                 log_line(LOG_WARNING, "sweep: session %s: %s", id, err->text);
+                r = cgroup_remove_session(id, err);
+                if (r < 0)
+                        return r;
         }
         return fd_remove_tree(sessions_fd, id, err);
 }

@@ -1,0 +1,224 @@
+/*
+ * test_cgroup_v2.c - what the v2 drivers write and read, on a directory of ordinary files; the drivers as a whole are
+ * tested by test_cgroup.c and test_cgroup_life.c on a host that has v2.
+ */
+#include "common/cleanup.h"
+#include "common/fd.h"
+#include "monitor/cgroup_driver.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+struct tree {
+        char path[64];
+        int fd;
+};
+
+static void put(const struct tree *tree, const char *name, const char *text)
+{
+        int fd = openat(tree->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+        assert_int_equal(close(fd), 0);
+}
+
+static void assert_holds(const struct tree *tree, const char *name, const char *text)
+{
+        struct error err = ERROR_INIT;
+        char now[256];
+
+        assert_int_equal(fd_read_file_at(tree->fd, name, now, sizeof(now), &err), 0);
+        assert_string_equal(now, text);
+}
+
+static int make_tree(void **state)
+{
+        static struct tree tree;
+
+        (void)snprintf(tree.path, sizeof(tree.path), "/tmp/agentsh-cgroup-XXXXXX");
+        if (mkdtemp(tree.path) == NULL)
+                return -1;
+        tree.fd = open(tree.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        *state = &tree;
+        return tree.fd < 0;
+}
+
+static int remove_tree(void **state)
+{
+        struct tree *tree = *state;
+        struct error err = ERROR_INIT;
+
+        (void)close(tree->fd);
+        return fd_remove_tree(AT_FDCWD, tree->path, &err);
+}
+
+static const struct cgroup_limits limits = {
+        .memory = 67108864,
+        .swap = 4096,
+        .tasks = 50,
+        .cpu_quota_usec = 10000,
+        .io_read = 1000,
+        .disk_major = 8,
+};
+
+static void put_empty(const struct tree *tree)
+{
+        static const char *const names[] = { "memory.max", "memory.swap.max", "pids.max", "cpu.max" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                put(tree, names[i], "");
+        put(tree, "io.max", "");
+}
+
+static void test_limits(void **state)
+{
+        const struct tree *tree = *state;
+        struct cgroup_limits no_io = limits;
+        struct error err = ERROR_INIT;
+
+        put_empty(tree);
+        no_io.io_read = 0;
+        if (cgroup_v2_limit(tree->fd, &no_io, &err) < 0)
+                fail_msg("%s", err.text);
+        assert_holds(tree, "memory.max", "67108864");
+        assert_holds(tree, "memory.swap.max", "4096");
+        assert_holds(tree, "pids.max", "50");
+        assert_holds(tree, "cpu.max", "10000 20000");
+        assert_holds(tree, "io.max", "");
+        /* No swap is written as 0, not left at the default; no CPU limit takes an earlier one away. */
+        put_empty(tree);
+        no_io.swap = 0;
+        no_io.cpu_quota_usec = 0;
+        assert_int_equal(cgroup_v2_limit(tree->fd, &no_io, &err), 0);
+        assert_holds(tree, "memory.swap.max", "0");
+        assert_holds(tree, "cpu.max", "max 20000");
+        /* Nothing of the CPU controller is needed then. */
+        assert_int_equal(unlinkat(tree->fd, "cpu.max", 0), 0);
+        assert_int_equal(cgroup_v2_limit(tree->fd, &no_io, &err), 0);
+}
+
+static void test_io(void **state)
+{
+        const struct tree *tree = *state;
+        struct error err = ERROR_INIT;
+
+        put_empty(tree);
+        assert_int_equal(cgroup_v2_limit(tree->fd, &limits, &err), 0);
+        assert_holds(tree, "io.max", "8:0 rbps=1000 wbps=max");
+        /* The kernel's own form has more behind it: the file keeps the tail of what it held. */
+        put(tree, "io.max", "8:0 rbps=max wbps=max  riops=max wiops=max\n");
+        assert_int_equal(cgroup_v2_limit(tree->fd, &limits, &err), 0);
+        /* What comes back is not what was written. */
+        put(tree, "io.max", "8:0 rbps=max wbps=max0riops=max wiops=max\n");
+        assert_int_equal(unlinkat(tree->fd, "io.max", 0), 0);
+        assert_int_equal(symlinkat("/dev/null", tree->fd, "io.max"), 0);
+        assert_true(cgroup_v2_limit(tree->fd, &limits, &err) < 0);
+}
+
+/* Every file that a limit needs is missing in turn: an error that names it. */
+static void test_missing_file(void **state)
+{
+        static const char *const names[] = { "memory.max", "pids.max", "cpu.max", "io.max" };
+        const struct tree *tree = *state;
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                struct error err = ERROR_INIT;
+
+                put_empty(tree);
+                assert_int_equal(unlinkat(tree->fd, names[i], 0), 0);
+                assert_int_equal(cgroup_v2_limit(tree->fd, &limits, &err), -ENOENT);
+                assert_non_null(strstr(err.text, names[i]));
+        }
+}
+
+/* A longer old value leaves its tail in an ordinary file: as if the kernel had kept another value. */
+static void test_read_back(void **state)
+{
+        const struct tree *tree = *state;
+        struct error err = ERROR_INIT;
+
+        put_empty(tree);
+        put(tree, "pids.max", "99999");
+        assert_int_equal(cgroup_v2_limit(tree->fd, &limits, &err), -EIO);
+        assert_non_null(strstr(err.text, "pids.max"));
+        assert_non_null(strstr(err.text, "50999"));
+}
+
+static void test_enable(void **state)
+{
+        const struct tree *tree = *state;
+        struct cgroup_limits few = { .memory = 1, .tasks = 1 };
+        struct error err = ERROR_INIT;
+
+        put(tree, "cgroup.controllers", "cpuset cpu memory pids\n");
+        put(tree, "cgroup.subtree_control", "memory pids\n");
+        assert_int_equal(cgroup_v2_enable(tree->fd, tree->path, &few, &err), 0);
+        assert_holds(tree, "cgroup.subtree_control", "memory pids"); /* there already: not written */
+        put(tree, "cgroup.subtree_control", "");
+        few.cpu_quota_usec = 1000;
+        assert_int_equal(cgroup_v2_enable(tree->fd, tree->path, &few, &err), 0);
+        few.io_read = 1;
+        put(tree, "cgroup.subtree_control", "cpu memory pids");
+        assert_int_equal(cgroup_v2_enable(tree->fd, tree->path, &few, &err), -ENODEV);
+        assert_non_null(strstr(err.text, "controller io "));
+        assert_non_null(strstr(err.text, "Delegate"));
+        put(tree, "cgroup.controllers", "cpuset cpu io memory_ pids\n");
+        put(tree, "cgroup.subtree_control", "");
+        assert_int_equal(cgroup_v2_enable(tree->fd, tree->path, &few, &err), -ENODEV);
+        assert_non_null(strstr(err.text, "controller memory "));
+}
+
+static void test_usage(void **state)
+{
+        const struct tree *tree = *state;
+        struct cgroup_usage usage = { 0 };
+        struct error err = ERROR_INIT;
+
+        put(tree, "cpu.stat", "usage_usec 123\nuser_usec 100\nsystem_usec 23\n");
+        put(tree, "memory.current", "4096\n");
+        put(tree, "memory.events", "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n");
+        put(tree, "pids.current", "7\n");
+        /* An old kernel, no CPU controller: what is unknown is 0. */
+        assert_int_equal(cgroup_v2_usage(tree->fd, &usage, &err), 0);
+        assert_int_equal(usage.cpu_usec, 123);
+        assert_int_equal(usage.cpu_throttled, 0);
+        assert_int_equal(usage.memory_current, 4096);
+        assert_int_equal(usage.memory_peak, 0);
+        assert_int_equal(usage.oom_kills, 2);
+        assert_int_equal(usage.tasks_current, 7);
+        put(tree, "cpu.stat", "usage_usec 123\nnr_periods 9\nnr_throttled 5\nthrottled_usec 77\n");
+        put(tree, "memory.peak", "8192\n");
+        put(tree, "pids.peak", "9\n");
+        put(tree, "pids.events", "max 4\n");
+        assert_int_equal(cgroup_v2_usage(tree->fd, &usage, &err), 0);
+        assert_int_equal(usage.cpu_throttled, 5);
+        assert_int_equal(usage.cpu_throttled_usec, 77);
+        assert_int_equal(usage.memory_peak, 8192);
+        assert_int_equal(usage.tasks_peak, 9);
+        assert_int_equal(usage.tasks_refused, 4);
+        put(tree, "memory.current", "lots\n");
+        assert_true(cgroup_v2_usage(tree->fd, &usage, &err) < 0);
+        assert_int_equal(unlinkat(tree->fd, "memory.current", 0), 0);
+        assert_true(cgroup_v2_usage(tree->fd, &usage, &err) < 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_limits, make_tree, remove_tree),
+                cmocka_unit_test_setup_teardown(test_io, make_tree, remove_tree),
+                cmocka_unit_test_setup_teardown(test_missing_file, make_tree, remove_tree),
+                cmocka_unit_test_setup_teardown(test_read_back, make_tree, remove_tree),
+                cmocka_unit_test_setup_teardown(test_enable, make_tree, remove_tree),
+                cmocka_unit_test_setup_teardown(test_usage, make_tree, remove_tree),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
