@@ -33,6 +33,7 @@ struct jail {
         int home_fd;               /* persistent: the data home as a mount; else -EBADF */
         struct jail_filter filter;
         struct subid_range uids, gids; /* fake_root only */
+        pid_t init_pid;                /* once the builder runs; in the host's pid namespace */
 
         /* The builder's. */
         int sync_fd;               /* seqpacket to the monitor, see jail_sync.h */
@@ -89,6 +90,7 @@ must_check int jail_open_init(struct jail *jail, struct error *err);
 must_check int jail_open_home(struct jail *jail, struct error *err);
 must_check int jail_find_subids(struct jail *jail, struct error *err);
 must_check int jail_open_filter(struct jail *jail, struct error *err);
+must_check int jail_verify(struct jail *jail, struct error *err);
 must_check int jail_send_config(struct jail *jail, struct error *err);
 
 /* The builder's, as root of the host: need CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN. */
@@ -98,6 +100,8 @@ must_check int jail_mount_root(struct jail *jail, struct error *err);
 must_check int jail_mount_system(struct jail *jail, struct error *err);
 must_check int jail_make_etc(struct jail *jail, struct error *err);
 must_check int jail_bind_etc(struct jail *jail, struct error *err);
+must_check int jail_make_dev(struct jail *jail, struct error *err);
+must_check int jail_make_home(struct jail *jail, struct error *err);
 must_check int jail_bind_devices(struct jail *jail, struct error *err);
 must_check int jail_mount_devpts(struct jail *jail, struct error *err);
 must_check int jail_mount_proc(struct jail *jail, struct error *err);
@@ -106,7 +110,7 @@ must_check int jail_mount_temporary(struct jail *jail, struct error *err);
 must_check int jail_mount_home(struct jail *jail, struct error *err);
 must_check int jail_seal_root(struct jail *jail, struct error *err);
 must_check int jail_pivot(struct jail *jail, struct error *err);
-must_check int jail_raise_loopback(struct jail *jail, struct error *err);
+must_check int jail_enter_network(struct jail *jail, struct error *err);
 must_check int jail_set_hostname(struct jail *jail, struct error *err);
 must_check int jail_enter_cgroup(struct jail *jail, struct error *err);
 must_check int jail_unshare_cgroup(struct jail *jail, struct error *err);

@@ -13,7 +13,7 @@ void jail_builder_main(struct jail *jail)
         if (jail_run_steps(jail, JAIL_BUILD, &err) >= 0)
                 (void)error_text(&err, ENOEXEC, "cannot make the jail: its init was not executed");
         /* Nobody is left to tell when this fails: the monitor then sees the end of a builder that said nothing. */
-        if (jail_sync_send(jail->sync_fd, JAIL_SYNC_FAILED, &err, NULL) < 0)
+        if (jail_sync_send_failure(jail->sync_fd, &err, NULL) < 0)
                 _exit(2);
         _exit(1);
 }

@@ -77,9 +77,14 @@ int jail_drop_capabilities(struct jail *jail, struct error *err)
 
         if (caps == NULL)
                 return error_errno(err, errno, "cannot prepare the capability sets");
-        for (cap_value_t cap = 0; cap_get_bound(cap) >= 0; cap++)
-                if (!keeps(jail, cap) && cap_drop_bound(cap) < 0)
-                        return error_errno(err, errno, "cannot drop capability %d from the bounding set", cap);
+        /* EINVAL: the kernel has no more. */
+        for (cap_value_t cap = 0;; cap++) {
+                if (keeps(jail, cap) || cap_drop_bound(cap) == 0)
+                        continue;
+                if (errno == EINVAL && cap > CAP_SETPCAP)
+                        break;
+                return error_errno(err, errno, "cannot drop capability %d from the bounding set", cap);
+        }
         if (cap_reset_ambient() < 0)
                 return error_errno(err, errno, "cannot clear the ambient set");
         if (cap_set_proc(caps) < 0)
@@ -104,10 +109,15 @@ static int prove_sets(const struct jail *jail, struct error *err)
                 return error_errno(err, errno, "cannot read the capability sets");
         if (cap_compare(now, wanted) != 0)
                 return error_text(err, EPERM, "the capability sets are not what was set");
-        for (cap_value_t cap = 0; cap_get_bound(cap) >= 0; cap++)
-                if ((cap_get_bound(cap) != 0) != keeps(jail, cap) || cap_get_ambient(cap) != 0)
+        /* The ambient set is part of the inheritable one, which was just seen empty. */
+        for (cap_value_t cap = 0;; cap++) {
+                int bound = cap_get_bound(cap);
+
+                if (bound < 0 && cap > CAP_SETPCAP)
+                        return 0;
+                if ((bound != 0) != keeps(jail, cap))
                         return error_text(err, EPERM, "capability %d is still within reach", cap);
-        return 0;
+        }
 }
 
 static int prove_ids(const struct jail *jail, struct error *err)

@@ -1,7 +1,5 @@
-/* jail_cgroup.c - the builder's side of the session's cgroups: wait to be in them, then make them look like the root. */
+/* jail_cgroup.c - the builder's side of the session's cgroups: be in them first of all, later make them look like the root. */
 #include "monitor/jail.h"
-
-#include "monitor/jail_sync.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -10,10 +8,8 @@ int jail_enter_cgroup(struct jail *jail, struct error *err)
 {
         const struct cgroup *cgroup = jail->request->cgroup;
 
-        /* Born in it (clone_fd), or in none at all (tests). */
-        if (cgroup->count == 0 || cgroup->clone_fd >= 0)
-                return 0;
-        return jail_sync_wait(jail->sync_fd, JAIL_SYNC_ATTACHED, err);
+        /* None at all: tests. Being born in clone_fd is not enough, on v1 that is the tree that only serves to kill. */
+        return cgroup->count == 0 ? 0 : cgroup_enter(cgroup, err);
 }
 
 int jail_unshare_cgroup(struct jail *jail, struct error *err)

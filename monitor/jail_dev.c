@@ -22,6 +22,32 @@ struct device {
         unsigned major, minor;
 };
 
+static const struct device devices[] = {
+        { "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
+        { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+};
+
+#define DEVICES (sizeof(devices) / sizeof(devices[0]))
+
+int jail_make_dev(struct jail *jail, struct error *err)
+{
+        static const char *const links[][2] = {
+                { "/proc/self/fd", "fd" },         { "/proc/self/fd/0", "stdin" }, { "/proc/self/fd/1", "stdout" },
+                { "/proc/self/fd/2", "stderr" },   { "pts/ptmx", "ptmx" },
+        };
+        cleanup_close int dev = openat(jail->root_fd, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (dev < 0)
+                return error_errno(err, errno, "cannot open the jail's /dev");
+        for (size_t i = 0; i < DEVICES; i++)
+                if (mknodat(dev, devices[i].name, S_IFREG | 0444, 0) < 0)
+                        return error_errno(err, errno, "cannot make /dev/%s", devices[i].name);
+        for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+                if (symlinkat(links[i][0], dev, links[i][1]) < 0)
+                        return error_errno(err, errno, "cannot make the link /dev/%s", links[i][1]);
+        return 0;
+}
+
 static int bind_device(int host_fd, int dev_fd, const struct device *device, struct error *err)
 {
         /* A device opens for writing on a read-only mount too; its inode, which is the host's, cannot be changed. */
@@ -36,42 +62,23 @@ static int bind_device(int host_fd, int dev_fd, const struct device *device, str
         if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(device->major, device->minor))
                 return error_text(err, ENODEV, "/dev/%s of the host is not the device %u:%u", device->name,
                                   device->major, device->minor);
-        if (mknodat(dev_fd, device->name, S_IFREG | 0444, 0) < 0)
-                return error_errno(err, errno, "cannot make /dev/%s", device->name);
         return mount_attach(node, dev_fd, device->name, err);
-}
-
-static int make_links(int dev_fd, struct error *err)
-{
-        static const char *const links[][2] = {
-                { "/proc/self/fd", "fd" },         { "/proc/self/fd/0", "stdin" }, { "/proc/self/fd/1", "stdout" },
-                { "/proc/self/fd/2", "stderr" },   { "pts/ptmx", "ptmx" },
-        };
-
-        for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
-                if (symlinkat(links[i][0], dev_fd, links[i][1]) < 0)
-                        return error_errno(err, errno, "cannot make the link /dev/%s", links[i][1]);
-        return 0;
 }
 
 int jail_bind_devices(struct jail *jail, struct error *err)
 {
-        static const struct device devices[] = {
-                { "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
-                { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
-        };
         cleanup_close int host = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
         cleanup_close int dev = openat(jail->root_fd, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         if (host < 0 || dev < 0)
                 return error_errno(err, errno, "cannot open /dev");
-        for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        for (size_t i = 0; i < DEVICES; i++) {
                 int r = bind_device(host, dev, &devices[i], err);
 
                 if (r < 0)
                         return r;
         }
-        return make_links(dev, err);
+        return 0;
 }
 
 int jail_mount_devpts(struct jail *jail, struct error *err)

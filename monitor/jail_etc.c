@@ -160,7 +160,7 @@ static int bind_one(int from_fd, int to_fd, const char *path, const struct stat 
 
         if (r < 0)
                 return error_errno(err, errno, "cannot make /etc/%s", path);
-        return mount_bind(from_fd, path, to_fd, path, false, MOUNT_READONLY | MOUNT_ATTR_NOEXEC, err);
+        return mount_bind(from_fd, path, to_fd, path, false, 0, err);
 }
 
 static int add_host_file(int from_fd, int to_fd, const char *path, struct error *err)

@@ -73,7 +73,7 @@ int jail_execute_init(struct jail *jail, struct error *err)
 {
         static char name[] = "agentsh-init";
         char *const arguments[] = { name, NULL }, *const environment[] = { NULL };
-        int r = jail_sync_send(jail->sync_fd, JAIL_SYNC_EXECUTING, NULL, err);
+        int r = jail_sync_send(jail->sync_fd, JAIL_SYNC_EXECUTING, err);
 
         if (r < 0)
                 return r;

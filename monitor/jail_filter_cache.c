@@ -19,15 +19,14 @@
 
 struct header {
         uint32_t magic;
-        uint32_t counts[JAIL_FILTER_PROGRAMS];
-        uint32_t zero;
+        uint32_t count;
         uint64_t key;
 };
 
 #define INSTRUCTION sizeof(struct sock_filter)
-#define FILE_MAX    (sizeof(struct header) + JAIL_FILTER_PROGRAMS * BPF_MAXINSNS * INSTRUCTION)
+#define FILE_MAX    (sizeof(struct header) + BPF_MAXINSNS * INSTRUCTION)
 
-static int open_cache(const char *path, struct error *err)
+static int make_cache(const char *path, struct error *err)
 {
         cleanup_close int parent = -EBADF;
         char directory[PATH_MAX];
@@ -48,43 +47,29 @@ static int open_cache(const char *path, struct error *err)
         return r < 0 ? r : fd;
 }
 
+static int open_cache(const char *path, struct error *err)
+{
+        int fd = fd_open_absolute(path, O_PATH | O_DIRECTORY, 0, err);
+        int r;
+
+        if (fd == -ENOENT)
+                return make_cache(path, err);
+        r = fd < 0 ? fd : fd_check_root_owned(fd, S_IFDIR, path, err);
+        if (r < 0 && fd >= 0)
+                cleanup_close_fd(&fd);
+        return r < 0 ? r : fd;
+}
+
 static bool is_sane(const char *data, size_t size, uint64_t key, struct header *ret)
 {
         struct header header;
-        size_t instructions = 0;
 
         if (size < sizeof(header))
                 return false;
         memcpy(&header, data, sizeof(header));
-        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++) {
-                if (header.counts[i] == 0 || header.counts[i] > BPF_MAXINSNS)
-                        return false;
-                instructions += header.counts[i];
-        }
         *ret = header;
-        return header.magic == CACHE_MAGIC && header.key == key &&
-               size == sizeof(header) + instructions * INSTRUCTION;
-}
-
-static int take_programs(const char *data, const struct header *header, struct jail_filter *ret, struct error *err)
-{
-        struct jail_filter filter = JAIL_FILTER_INIT;
-
-        data += sizeof(*header);
-        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++) {
-                size_t count = header->counts[i];
-
-                filter.program[i].code = calloc(count, INSTRUCTION);
-                if (filter.program[i].code == NULL) {
-                        jail_filter_done(&filter);
-                        return error_errno(err, ENOMEM, "cannot read a seccomp filter");
-                }
-                memcpy(filter.program[i].code, data, count * INSTRUCTION);
-                filter.program[i].count = count;
-                data += count * INSTRUCTION;
-        }
-        *ret = filter;
-        return 0;
+        return header.magic == CACHE_MAGIC && header.key == key && header.count > 0 && header.count <= BPF_MAXINSNS &&
+               size == sizeof(header) + header.count * INSTRUCTION;
 }
 
 static int read_filter(int cache, const char *name, uint64_t key, struct jail_filter *ret, struct error *err)
@@ -104,13 +89,18 @@ static int read_filter(int cache, const char *name, uint64_t key, struct jail_fi
                 return r;
         if (!is_sane(data, size, key, &header))
                 return error_text(err, EBADMSG, "the kept seccomp filter %s is damaged", name);
-        return take_programs(data, &header, ret, err);
+        ret->code = calloc(header.count, INSTRUCTION);
+        if (ret->code == NULL)
+                return error_errno(err, ENOMEM, "cannot read a seccomp filter");
+        memcpy(ret->code, data + sizeof(header), header.count * INSTRUCTION);
+        ret->count = header.count;
+        return 0;
 }
 
 static int write_filter(int cache, const char *name, uint64_t key, const struct jail_filter *filter,
                         struct error *err)
 {
-        struct header header = { .magic = CACHE_MAGIC, .key = key };
+        struct header header = { .magic = CACHE_MAGIC, .count = (uint32_t)filter->count, .key = key };
         cleanup_close int fd = -EBADF;
         char random[17], temporary[32];
         int r = process_random_id(random, err);
@@ -121,11 +111,9 @@ static int write_filter(int cache, const char *name, uint64_t key, const struct 
         fd = openat(cache, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return error_errno(err, errno, "cannot keep a seccomp filter");
-        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++)
-                header.counts[i] = (uint32_t)filter->program[i].count;
         r = fd_write_all(fd, &header, sizeof(header), temporary, err);
-        for (size_t i = 0; r >= 0 && i < JAIL_FILTER_PROGRAMS; i++)
-                r = fd_write_all(fd, filter->program[i].code, filter->program[i].count * INSTRUCTION, temporary, err);
+        if (r >= 0)
+                r = fd_write_all(fd, filter->code, filter->count * INSTRUCTION, temporary, err);
         if (r >= 0 && renameat(cache, temporary, cache, name) < 0)
                 r = error_errno(err, errno, "cannot keep a seccomp filter");
         if (r < 0)

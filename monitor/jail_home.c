@@ -108,13 +108,15 @@ static int make_path(int root_fd, const char *path, struct error *err)
         }
 }
 
+int jail_make_home(struct jail *jail, struct error *err)
+{
+        return make_path(jail->root_fd, jail->request->home, err);
+}
+
 int jail_mount_home(struct jail *jail, struct error *err)
 {
         const struct tier_request *request = jail->request;
-        int r = make_path(jail->root_fd, request->home, err);
 
-        if (r < 0)
-                return r;
         if (request->policy->home_mode == HOME_EPHEMERAL) {
                 cleanup_close int fd = mount_new_tmpfs(request->policy->home_size, 0700, request->uid, request->gid,
                                                        MOUNT_WRITABLE, err);

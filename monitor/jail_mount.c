@@ -96,7 +96,7 @@ int mount_clone(int dirfd, const char *path, bool recursive, uint64_t attributes
 
         if (fd < 0)
                 return error_errno(err, errno, "cannot clone the mount of %s", *path == '\0' ? "an open file" : path);
-        r = set_attributes(fd, recursive, &attr, err);
+        r = attributes == 0 ? 0 : set_attributes(fd, recursive, &attr, err);
         return r < 0 ? r : TAKE_FD(fd);
 }
 

@@ -1,7 +1,8 @@
 /*
  * jail_mount.h - mounts by file descriptor (fsopen, open_tree, mount_setattr, move_mount).
  *
- * A mount is made detached, given its attributes, and only then attached, so that it is never seen without them.
+ * A mount is made detached, and given its attributes before it is attached or, in a view that nothing of the agent's
+ * has seen yet, with all others at once (jail_seal_root).
  * `attributes` are MOUNT_ATTR_* of <linux/mount.h>. All need CAP_SYS_ADMIN over the mount namespace.
  */
 #ifndef AGENTSH_MONITOR_JAIL_MOUNT_H
@@ -32,7 +33,8 @@ must_check int mount_new_tmpfs(uint64_t size, mode_t mode, uid_t uid, gid_t gid,
 
 /*
  * A detached, private clone of the mount at `path` below dirfd ("" for dirfd itself; a link as last component is not
- * followed), with its submounts when `recursive`. The attributes are added to all of them.
+ * followed), with its submounts when `recursive`. The attributes are added to all of them; with none, the clone has
+ * those of its source, and is private only if that is.
  */
 must_check int mount_clone(int dirfd, const char *path, bool recursive, uint64_t attributes, struct error *err);
 

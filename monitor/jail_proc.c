@@ -39,8 +39,8 @@ static int hide(const struct jail *jail, const char *path, mode_t mode, struct e
 {
         const char *cover = S_ISDIR(mode) ? "var/empty" : "dev/null";
 
-        return mount_bind(jail->root_fd, cover, jail->proc_fd, path, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC,
-                          err);
+        /* Both are read-only already. */
+        return mount_bind(jail->root_fd, cover, jail->proc_fd, path, false, 0, err);
 }
 
 int jail_mask_proc(struct jail *jail, struct error *err)

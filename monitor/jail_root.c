@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define ROOT_SIZE (4ULL * 1024 * 1024)
+#define MNT_DETACH 2 /* in <sys/mount.h>, which older C libraries cannot have beside <linux/mount.h> */
 
 int jail_unshare_propagation(struct jail *jail, struct error *err)
 {
@@ -34,9 +35,9 @@ static int make_directories(int root_fd, struct error *err)
         } directories[] = {
                 { "proc", 0555 },      { "dev", 0755 },       { "dev/pts", 0755 }, { "dev/shm", 01777 },
                 { "etc", 0755 },       { "tmp", 01777 },      { "run", 0755 },     { "var", 0755 },
-                { "var/tmp", 01777 },  { "var/cache", 0755 }, { "var/lib", 0755 }, { "var/log", 0755 },
-                { "var/empty", 0755 }, { "home", 0755 },      { "root", 0700 },    { "mnt", 0755 },
-                { "media", 0755 },     { "opt", 0755 },       { "srv", 0755 },
+                { "var/tmp", 01777 },  { "var/cache", 0755 }, { "var/lib", 0755 }, { "var/empty", 0755 },
+                { "home", 0755 },      { "root", 0700 },      { "mnt", 0755 },     { "opt", 0755 },
+                { "srv", 0755 },
         };
 
         for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
@@ -96,7 +97,7 @@ static int add_system_directory(int host_fd, int root_fd, const char *name, stru
                 return error_text(err, EPERM, "/%s is not a directory of root's", name);
         if (mkdirat(root_fd, name, 0755) < 0)
                 return error_errno(err, errno, "cannot make /%s", name);
-        return mount_bind(host_fd, name, root_fd, name, true, MOUNT_READONLY, err);
+        return mount_bind(host_fd, name, root_fd, name, true, 0, err);
 }
 
 int jail_mount_system(struct jail *jail, struct error *err)
@@ -118,7 +119,8 @@ int jail_mount_system(struct jail *jail, struct error *err)
 
 int jail_seal_root(struct jail *jail, struct error *err)
 {
-        return mount_add_attributes(jail->root_fd, false, MOUNT_READONLY, err);
+        /* With all that is mounted in it so far; what comes later is writable or has device nodes. */
+        return mount_add_attributes(jail->root_fd, true, MOUNT_READONLY, err);
 }
 
 int jail_pivot(struct jail *jail, struct error *err)
@@ -129,7 +131,7 @@ int jail_pivot(struct jail *jail, struct error *err)
         if (syscall(SYS_pivot_root, ".", ".") < 0)
                 return error_errno(err, errno, "cannot make the view the root (pivot_root; a host whose root is an "
                                                "initramfs cannot)");
-        if (syscall(SYS_umount2, ".", 2 /* MNT_DETACH */) < 0)
+        if (syscall(SYS_umount2, ".", MNT_DETACH) < 0)
                 return error_errno(err, errno, "cannot detach the host's root");
         if (chdir("/") < 0)
                 return error_errno(err, errno, "cannot enter the root of the view");

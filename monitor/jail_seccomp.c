@@ -193,8 +193,7 @@ static int add_refusals(scmp_filter_ctx context, unsigned flags, struct error *e
         return 0;
 }
 
-static int export_program(scmp_filter_ctx context, size_t *ret_count, struct sock_filter **ret_code,
-                          struct error *err)
+static int export_program(scmp_filter_ctx context, struct jail_filter *ret, struct error *err)
 {
         cleanup_close int fd = memfd_create("filter", MFD_CLOEXEC);
         cleanup_free char *code = NULL;
@@ -213,45 +212,75 @@ static int export_program(scmp_filter_ctx context, size_t *ret_count, struct soc
                 return r;
         if (size == 0 || size % sizeof(struct sock_filter) != 0)
                 return error_text(err, EIO, "the compiled seccomp filter is cut");
-        *ret_code = (void *)TAKE_PTR(code);
-        *ret_count = size / sizeof(struct sock_filter);
+        ret->code = (void *)TAKE_PTR(code);
+        ret->count = size / sizeof(struct sock_filter);
         return 0;
+}
+
+/*
+ * libseccomp cannot say "this call, but for these arguments" in a filter that refuses by default, so there are two.
+ * Put one behind the other: where the first one allows, it goes on to the second. Half the cost of installing both.
+ */
+static int join_programs(const struct jail_filter *first, const struct jail_filter *second, struct jail_filter *ret,
+                         struct error *err)
+{
+        size_t count = first->count + second->count;
+        struct sock_filter *code;
+
+        if (count > BPF_MAXINSNS)
+                return error_text(err, E2BIG, "the seccomp filter has more than %d instructions", BPF_MAXINSNS);
+        code = calloc(count, sizeof(*code));
+        if (code == NULL)
+                return error_errno(err, ENOMEM, "cannot make the seccomp filter");
+        memcpy(code, first->code, first->count * sizeof(*code));
+        memcpy(code + first->count, second->code, second->count * sizeof(*code));
+        for (size_t i = 0; i < first->count; i++)
+                if (code[i].code == (BPF_RET | BPF_K) && code[i].k == SECCOMP_RET_ALLOW)
+                        code[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(first->count - i - 1));
+        *ret = (struct jail_filter){ .count = count, .code = code };
+        return 0;
+}
+
+static int compile_conditions(unsigned flags, struct jail_filter *ret, struct error *err)
+{
+        cleanup_context scmp_filter_ctx context = NULL;
+        int r = make_context(SCMP_ACT_ALLOW, &context, err);
+
+        if (r >= 0)
+                r = add_refusals(context, flags, err);
+        return r < 0 ? r : export_program(context, ret, err);
+}
+
+static int compile_list(unsigned flags, struct jail_filter *ret, struct error *err)
+{
+        cleanup_context scmp_filter_ctx context = NULL;
+        int r = make_context(SCMP_ACT_ERRNO(ENOSYS), &context, err);
+
+        if (r >= 0)
+                r = add_numbers(context, flags, err);
+        if (r >= 0)
+                r = add_personality(context, err);
+        return r < 0 ? r : export_program(context, ret, err);
 }
 
 int jail_filter_compile(unsigned flags, struct jail_filter *ret, struct error *err)
 {
-        cleanup_context scmp_filter_ctx numbers = NULL;
-        cleanup_context scmp_filter_ctx arguments = NULL;
-        struct jail_filter filter = JAIL_FILTER_INIT;
-        int r = make_context(SCMP_ACT_ERRNO(ENOSYS), &numbers, err);
+        struct jail_filter conditions = JAIL_FILTER_INIT, list = JAIL_FILTER_INIT;
+        int r = compile_conditions(flags, &conditions, err);
 
         if (r >= 0)
-                r = make_context(SCMP_ACT_ALLOW, &arguments, err);
+                r = compile_list(flags, &list, err);
         if (r >= 0)
-                r = add_numbers(numbers, flags, err);
-        if (r >= 0)
-                r = add_personality(numbers, err);
-        if (r >= 0)
-                r = add_refusals(arguments, flags, err);
-        if (r >= 0)
-                r = export_program(numbers, &filter.program[0].count, &filter.program[0].code, err);
-        if (r >= 0)
-                r = export_program(arguments, &filter.program[1].count, &filter.program[1].code, err);
-        if (r < 0) {
-                jail_filter_done(&filter);
-                return r;
-        }
-        *ret = filter;
-        return 0;
+                r = join_programs(&conditions, &list, ret, err);
+        jail_filter_done(&conditions);
+        jail_filter_done(&list);
+        return r;
 }
 
 void jail_filter_done(struct jail_filter *filter)
 {
-        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++) {
-                free(filter->program[i].code);
-                filter->program[i].code = NULL;
-                filter->program[i].count = 0;
-        }
+        free(filter->code);
+        *filter = (struct jail_filter)JAIL_FILTER_INIT;
 }
 
 unsigned jail_filter_flags(const struct policy *policy)
@@ -304,16 +333,11 @@ uint64_t jail_filter_key(unsigned flags)
 
 int jail_filter_install(const struct jail_filter *filter, struct error *err)
 {
-        /* No SECCOMP_FILTER_FLAG_SPEC_ALLOW: the kernel's default mitigations stay on. */
-        for (size_t i = 0; i < JAIL_FILTER_PROGRAMS; i++) {
-                struct sock_fprog program = {
-                        .len = (unsigned short)filter->program[i].count,
-                        .filter = filter->program[i].code,
-                };
+        struct sock_fprog program = { .len = (unsigned short)filter->count, .filter = filter->code };
 
-                if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-                        return error_errno(err, errno, "cannot install the seccomp filter");
-        }
+        /* No SECCOMP_FILTER_FLAG_SPEC_ALLOW: the kernel's default mitigations stay on. */
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+                return error_errno(err, errno, "cannot install the seccomp filter");
         return 0;
 }
 

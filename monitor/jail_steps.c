@@ -14,23 +14,26 @@ static const struct jail_step steps[] = {
         { "open home", JAIL_PREPARE, jail_open_home },
         { "subordinate ids", JAIL_PREPARE, jail_find_subids },
         { "load filter", JAIL_PREPARE, jail_open_filter },
-        /* the builder, root of the host in new pid, mount, network, IPC and UTS namespaces: the view */
+        /* the builder, root of the host in new pid, mount, IPC and UTS namespaces: the view */
+        { "enter cgroup", JAIL_BUILD, jail_enter_cgroup },
         { "leave terminal", JAIL_BUILD, jail_leave_terminal },
         { "private mounts", JAIL_BUILD, jail_unshare_propagation },
         { "root", JAIL_BUILD, jail_mount_root },
         { "system directories", JAIL_BUILD, jail_mount_system },
         { "make etc", JAIL_BUILD, jail_make_etc },
         { "bind etc", JAIL_BUILD, jail_bind_etc },
+        { "make dev", JAIL_BUILD, jail_make_dev },
+        { "make home", JAIL_BUILD, jail_make_home },
+        { "read-only root", JAIL_BUILD, jail_seal_root },
         { "devices", JAIL_BUILD, jail_bind_devices },
         { "devpts", JAIL_BUILD, jail_mount_devpts },
         { "proc", JAIL_BUILD, jail_mount_proc },
         { "proc masks", JAIL_BUILD, jail_mask_proc },
         { "tmpfs", JAIL_BUILD, jail_mount_temporary },
         { "home", JAIL_BUILD, jail_mount_home },
-        { "read-only root", JAIL_BUILD, jail_seal_root },
         { "pivot root", JAIL_BUILD, jail_pivot },
         /* what is inherited */
-        { "loopback", JAIL_BUILD, jail_raise_loopback },
+        { "network", JAIL_BUILD, jail_enter_network },
         { "host name", JAIL_BUILD, jail_set_hostname },
         { "session keyring", JAIL_BUILD, jail_join_keyring },
         { "limits", JAIL_BUILD, jail_set_limits },
@@ -38,7 +41,6 @@ static const struct jail_step steps[] = {
         { "oom score", JAIL_BUILD, jail_reset_oom_score },
         { "login uid", JAIL_BUILD, jail_set_login_uid },
         { "groups", JAIL_BUILD, jail_clear_groups },
-        { "enter cgroup", JAIL_BUILD, jail_enter_cgroup },
         { "cgroup namespace", JAIL_BUILD, jail_unshare_cgroup },
         /* the user namespace last; what is left of privilege goes for good */
         { "user namespace", JAIL_BUILD, jail_unshare_user },
@@ -55,6 +57,7 @@ static const struct jail_step steps[] = {
         { "seccomp", JAIL_BUILD, jail_install_filter },
         { "execute init", JAIL_BUILD, jail_execute_init },
         /* the monitor again */
+        { "self-test", JAIL_FINISH, jail_verify },
         { "configure init", JAIL_FINISH, jail_send_config },
 };
 

@@ -135,8 +135,10 @@ int subid_find(const char *path, const char *account, uid_t uid, struct subid_ra
         size_t size = 0;
         int r;
 
-        if (fd < 0)
-                return error_prefix(err, "fake_root needs subordinate ids");
+        if (fd < 0) {
+                (void)error_prefix(err, "fake_root needs subordinate ids");
+                return fd;
+        }
         r = fd_check_root_owned(fd, S_IFREG, path, err);
         if (r >= 0)
                 r = fd_read_all(fd, FILE_MAX, &text, &size, err);

@@ -68,8 +68,8 @@ int jail_unshare_user(struct jail *jail, struct error *err)
         if (unshare(CLONE_NEWUSER) < 0)
                 return error_errno(err, errno, "cannot make a user namespace (see the sysctl "
                                                "user.max_user_namespaces)");
-        r = jail_sync_send(jail->sync_fd, JAIL_SYNC_MAP, NULL, err);
-        return r < 0 ? r : jail_sync_wait(jail->sync_fd, JAIL_SYNC_MAPPED, err);
+        r = jail_sync_send(jail->sync_fd, JAIL_SYNC_MAP, err);
+        return r < 0 ? r : jail_sync_wait(jail->sync_fd, JAIL_SYNC_MAPPED, NULL, err);
 }
 
 int jail_forbid_nesting(struct jail *jail, struct error *err)

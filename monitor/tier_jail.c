@@ -10,6 +10,7 @@
 #include "common/paths.h"
 #include "common/process.h"
 #include "common/seqpacket.h"
+#include "monitor/jail_net.h"
 #include "monitor/jail_sync.h"
 #include "monitor/jail_userns.h"
 
@@ -76,7 +77,7 @@ int jail_send_config(struct jail *jail, struct error *err)
 static pid_t start_builder(const struct cgroup *cgroup, int *ret_pidfd)
 {
         struct clone_args arguments = {
-                .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
+                .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
                 .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
                 .exit_signal = SIGCHLD,
         };
@@ -113,22 +114,25 @@ static int serve_builder(const struct jail *jail, int sync_fd, pid_t pid, struct
                         return error_text(err, EBADMSG, "cannot make the jail: its builder sent an unknown message");
                 r = userns_write_maps(jail, pid, err);
                 if (r >= 0)
-                        r = jail_sync_send(sync_fd, JAIL_SYNC_MAPPED, NULL, err);
+                        r = jail_sync_send(sync_fd, JAIL_SYNC_MAPPED, err);
                 if (r < 0)
                         return error_prefix(err, "cannot make the jail (step \"user namespace\")");
         }
 }
 
-static int attach_builder(const struct cgroup *cgroup, int sync_fd, pid_t pid, struct error *err)
+static bool is_hangup(int r)
 {
-        int r;
+        return r == -EPIPE || r == -ECONNRESET || r == -ECONNREFUSED;
+}
 
-        if (cgroup->count == 0 || cgroup->clone_fd >= 0)
-                return 0;
-        r = cgroup_attach(cgroup, pid, err);
+static int give_network(int sync_fd, struct error *err)
+{
+        cleanup_close int fd = -EBADF;
+        int r = net_make_namespace(&fd, err);
+
         if (r >= 0)
-                r = jail_sync_send(sync_fd, JAIL_SYNC_ATTACHED, NULL, err);
-        return r < 0 ? error_prefix(err, "cannot make the jail (step \"enter cgroup\")") : 0;
+                r = jail_sync_send_fd(sync_fd, JAIL_SYNC_NETWORK, fd, err);
+        return r < 0 ? error_prefix(err, "cannot make the jail (step \"network\")") : 0;
 }
 
 static int run_builder(struct jail *jail, struct isolation *isolation, struct error *err)
@@ -153,8 +157,9 @@ static int run_builder(struct jail *jail, struct isolation *isolation, struct er
         }
         /* Or the builder's end would never be seen. */
         cleanup_close_fd(&builder_fd);
-        r = attach_builder(jail->request->cgroup, sync_fd, isolation->pid, err);
-        return r < 0 ? r : serve_builder(jail, sync_fd, isolation->pid, err);
+        r = give_network(sync_fd, err);
+        /* A builder that has hung up has left its reason. */
+        return r < 0 && !is_hangup(r) ? r : serve_builder(jail, sync_fd, isolation->pid, err);
 }
 
 static int wait_end(int pidfd, struct error *err)
@@ -210,6 +215,7 @@ int jail_start(const struct tier_request *request, const struct jail_places *pla
         r = run_builder(&jail, &isolation, err);
         cleanup_close_fd(&init_status_fd);
         jail.status_fd = status_fd;
+        jail.init_pid = isolation.pid;
         if (r >= 0)
                 r = jail_run_steps(&jail, JAIL_FINISH, err);
         if (r < 0) {
