@@ -56,8 +56,7 @@ static int check_environment(const char *environment, size_t size, struct error 
                 return error_text(err, EBADMSG, "the environment of an attach request is not terminated");
         for (size_t at = 0; at < size; at += strlen(environment + at) + 1) {
                 if (++count > ATTACH_STRINGS_MAX - 1)
-                        return error_text(err, E2BIG, "an attach request has more than %d strings",
-                                          ATTACH_STRINGS_MAX);
+                        return error_text(err, E2BIG, "an attach request has more than %d strings", ATTACH_STRINGS_MAX);
                 if (!is_assignment(environment + at))
                         return error_text(err, EBADMSG, "the environment of an attach request is malformed");
         }

@@ -12,6 +12,7 @@
 #include "shell/agentsh_relay.h"
 #include "shell/agentsh_request.h"
 #include "shell/agentsh_session.h"
+#include "shell/agentsh_signals.h"
 #include "shell/agentsh_stdio.h"
 #include "shell/agentsh_tty.h"
 
@@ -49,11 +50,17 @@ static int protect(struct error *err)
                 return r;
         if (getuid() == 0 || geteuid() == 0)
                 return error_text(err, EPERM, "root cannot be an agent");
-        return process_reset_signals(err);
+        r = process_reset_signals(err);
+        if (r < 0)
+                return r;
+        /* A reader of our messages that has gone changes nothing about how we end. */
+        if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+                return error_errno(err, errno, "cannot ignore SIGPIPE");
+        return 0;
 }
 
-static int ask(const struct invocation *invocation, const struct stdio *stdio, struct channel *channel,
-               struct error *err)
+static int ask(const struct invocation *invocation, const struct stdio *stdio, const struct tty *tty,
+               struct channel *channel, struct error *err)
 {
         cleanup_free char *patterns = NULL;
         int r = session_open(getenv(AGENTSH_SOCKET_VARIABLE), AGENTSH_SESSIONS_DIR, &channel->session, err);
@@ -63,7 +70,7 @@ static int ask(const struct invocation *invocation, const struct stdio *stdio, s
         r = session_read_keep(&channel->session, &patterns, err);
         if (r < 0)
                 return r;
-        r = request_send(channel->session.socket, invocation, stdio, patterns, environ, err);
+        r = request_send(channel->session.socket, invocation, stdio, tty, patterns, environ, err);
         if (r < 0)
                 return r;
         return request_wait(channel->session.socket, stdio, REQUEST_WAIT_MS, &channel->master, err);
@@ -79,7 +86,7 @@ static int prepare_relay(const struct stdio *stdio, const struct channel *channe
 
         if (r < 0)
                 return r;
-        signals = relay_catch_signals(err);
+        signals = signals_catch(err);
         if (signals < 0)
                 return signals;
         keep[3] = signals;
@@ -108,7 +115,7 @@ static int run(const struct invocation *invocation, struct outcome *ret, struct 
         r = tty_open(&stdio, &tty, err);
         if (r < 0)
                 return r;
-        r = ask(invocation, &stdio, &channel, err);
+        r = ask(invocation, &stdio, &tty, &channel, err);
         if (r < 0)
                 return r;
         signals = prepare_relay(&stdio, &channel, &tty, err);

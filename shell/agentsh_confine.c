@@ -39,13 +39,13 @@ static const unsigned allowed_calls[] = {
 #ifdef __NR_poll
         __NR_poll,
 #endif
-        __NR_ppoll, __NR_read, __NR_write, __NR_setitimer, __NR_rt_sigreturn, __NR_restart_syscall,
-        __NR_sendto, __NR_recvfrom, __NR_pread64, __NR_close, __NR_rt_sigaction, __NR_rt_sigprocmask,
-        __NR_getpid, __NR_getpgid, __NR_clock_gettime,
+        __NR_ppoll,   __NR_read,       __NR_write,         __NR_setitimer, __NR_rt_sigreturn, __NR_restart_syscall,
+        __NR_sendto,  __NR_recvfrom,   __NR_pread64,       __NR_close,     __NR_rt_sigaction, __NR_rt_sigprocmask,
+        __NR_getpid,  __NR_getpgid,    __NR_clock_gettime,
 #ifdef __NR_getpgrp
         __NR_getpgrp,
 #endif
-        __NR_exit, __NR_exit_group,
+        __NR_exit,    __NR_exit_group,
 };
 
 static const unsigned allowed_ioctls[] = {

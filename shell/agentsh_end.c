@@ -5,16 +5,14 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static size_t append(char *ret, size_t used, size_t size, const char *text)
 {
-        size_t length = strnlen(text, size - 1 - used);
-
-        memcpy(ret + used, text, length);
-        return used + length;
+        for (; *text != '\0' && used < size; text++)
+                ret[used++] = *text;
+        return used;
 }
 
 void end_say(const char *text)

@@ -37,8 +37,8 @@ static size_t name_length(const char *assignment)
 
         if (length == 0)
                 return 0;
-        while (assignment[length] != '\0' &&
-               (strchr(letters, assignment[length]) != NULL || (assignment[length] >= '0' && assignment[length] <= '9')))
+        while (assignment[length] != '\0' && (strchr(letters, assignment[length]) != NULL ||
+                                              (assignment[length] >= '0' && assignment[length] <= '9')))
                 length++;
         return assignment[length] == '=' ? length : 0;
 }
@@ -52,8 +52,7 @@ size_t environment_filter(const char *patterns, char *const *environment, char *
 
                 if (name == 0 || !environment_matches(patterns, *environment, name))
                         continue;
-                if (name == strlen(AGENTSH_SOCKET_VARIABLE) &&
-                    memcmp(*environment, AGENTSH_SOCKET_VARIABLE, name) == 0)
+                if (name == strlen(AGENTSH_SOCKET_VARIABLE) && memcmp(*environment, AGENTSH_SOCKET_VARIABLE, name) == 0)
                         continue;
                 size = strnlen(*environment, ENVIRONMENT_VALUE_MAX) + 1;
                 if (size > ENVIRONMENT_VALUE_MAX || size > max - used)

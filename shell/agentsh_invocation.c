@@ -11,8 +11,8 @@
  * sshd's built-in server would run outside; the client gets the one of the isolation. The arguments follow as they
  * came: whoever could send them may run any command inside anyway.
  */
-#define SFTP_SERVER                                                                              \
-        "for s in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh; do "                       \
+#define SFTP_SERVER                                                        \
+        "for s in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh; do " \
         "[ -x \"$s/sftp-server\" ] && break; done; exec \"$s/sftp-server\""
 
 static void map_forced_command(const char *original, struct invocation *invocation)

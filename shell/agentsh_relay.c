@@ -1,68 +1,37 @@
 /* agentsh_relay.c - the relay of the login shell. Runs as the agent in a seccomp filter: no open, no allocation. */
 #include "shell/agentsh_relay.h"
 
-#include "common/cleanup.h"
+#include "shell/agentsh_flow.h"
 #include "shell/terminal.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
-#define TICK_US        100000        /* a blocked read or write is interrupted after at most this long */
-#define QUIET_MS       100           /* silence of the pty that ends it once the channel has ended */
-#define DRAIN_MAX      (256 * 1024)  /* more than a pty can hold: what comes then was written afterwards */
-#define LOOK_AGAIN_MS  250           /* for what cannot be polled: the foreground, a pty without slaves */
-
-struct flow {
-        size_t start, end;
-        char data[16 * 1024];
-};
+#define TICK_US       100000       /* a blocked read or write is interrupted after at most this long */
+#define QUIET_MS      100          /* silence of the pty that ends it once the channel has ended */
+#define DRAIN_MAX     (256 * 1024) /* more than a pty can hold: what comes then was written afterwards */
+#define LOOK_AGAIN_MS 250          /* for what cannot be polled: the foreground, a pty without slaves */
 
 struct relay {
         int socket, master, signals;
         struct tty *tty;
         struct attach_reply *reply;
         struct flow inwards, outwards;
-        size_t drained;      /* bytes read from the pty since the channel ended */
-        int eof_character;   /* to be typed when the input ends; -1: none */
-        bool exited;         /* the reply is there */
+        size_t drained; /* bytes read from the pty since the channel ended */
+        bool exited;    /* the reply is there */
         bool input_ended;
-        bool slave_gone;     /* nobody has the pty open at the moment */
-        bool ticking, busy;  /* the interval timer runs; a read or write was tried since its last tick */
+        bool slave_gone;    /* nobody has the pty open at the moment */
+        bool ticking, busy; /* the interval timer runs; a read or write was tried since its last tick */
         bool ended;
         enum relay_end end;
 };
 
 enum { ITEM_SOCKET, ITEM_SIGNALS, ITEM_MASTER, ITEM_IN, ITEM_OUT, ITEM_COUNT };
-
-/* Its only purpose is to interrupt. */
-static void on_tick(int number)
-{
-        (void)number;
-}
-
-int relay_catch_signals(struct error *err)
-{
-        static const int numbers[] = { SIGTERM, SIGINT,   SIGHUP,  SIGQUIT, SIGUSR1,
-                                       SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT };
-        struct sigaction tick = { .sa_handler = on_tick }, ignore = { .sa_handler = SIG_IGN };
-        sigset_t set;
-        int fd;
-
-        sigemptyset(&set);
-        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-                sigaddset(&set, numbers[i]);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGALRM, &tick, NULL) < 0 ||
-            sigaction(SIGPIPE, &ignore, NULL) < 0)
-                return error_errno(err, errno, "cannot set up signals");
-        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (fd < 0)
-                return error_errno(err, errno, "cannot make a signalfd");
-        return fd;
-}
 
 static void set_ticking(struct relay *relay, bool on)
 {
@@ -92,42 +61,24 @@ static void finish(struct relay *relay, enum relay_end end)
         relay->end = end;
 }
 
-static bool is_empty(const struct flow *flow)
-{
-        return flow->start == flow->end;
-}
-
-/* Writes what the flow holds, as far as it goes. False when the other side cannot take anything any more. */
-static bool flush(struct relay *relay, struct flow *flow, int fd)
-{
-        ssize_t put;
-
-        if (is_empty(flow))
-                return true;
-        will_block(relay);
-        put = write(fd, flow->data + flow->start, flow->end - flow->start);
-        if (put < 0)
-                return errno == EAGAIN || errno == EINTR;
-        flow->start += (size_t)put;
-        if (is_empty(flow))
-                flow->start = flow->end = 0;
-        return true;
-}
-
 static void flush_outwards(struct relay *relay)
 {
-        if (flush(relay, &relay->outwards, relay->tty->out))
-                return;
+        int r;
+
+        will_block(relay);
+        r = flow_write(&relay->outwards, relay->tty->out);
         /* A terminal that is open for reading only shows nothing, but is no reason to end. */
-        relay->outwards.start = relay->outwards.end = 0;
-        if (errno == EIO)
+        if (r < 0)
+                flow_clear(&relay->outwards);
+        if (r == -EIO)
                 finish(relay, RELAY_HANGUP);
 }
 
 static void flush_inwards(struct relay *relay)
 {
-        if (!flush(relay, &relay->inwards, relay->master))
-                relay->inwards.start = relay->inwards.end = 0;
+        will_block(relay);
+        if (flow_write(&relay->inwards, relay->master) < 0)
+                flow_clear(&relay->inwards);
 }
 
 /* The pty gives 4 KiB at a time: gather before writing. */
@@ -165,10 +116,7 @@ static void read_input(struct relay *relay)
                 flow->end = (size_t)got;
         } else if (got == 0 && !tty_is_gone(relay->tty)) {
                 relay->input_ended = true;
-                if (relay->eof_character >= 0) {
-                        flow->data[0] = (char)relay->eof_character;
-                        flow->end = 1;
-                }
+                flow->end = terminal_eof_character(&relay->tty->saved, flow->data) ? 1 : 0;
         } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
                 finish(relay, RELAY_HANGUP);
         }
@@ -216,7 +164,7 @@ static void stop(struct relay *relay)
         (void)kill(getpid(), SIGTSTP);
         (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
         (void)sigprocmask(SIG_BLOCK, &set, NULL);
-        tty_resume(relay->tty);
+        tty_resume(relay->tty, relay->master);
 }
 
 static void read_signals(struct relay *relay)
@@ -229,7 +177,9 @@ static void read_signals(struct relay *relay)
                 else if (info.ssi_signo == SIGTSTP)
                         stop(relay);
                 else if (info.ssi_signo == SIGCONT)
-                        tty_resume(relay->tty);
+                        tty_resume(relay->tty, relay->master);
+                else if (info.ssi_signo == SIGHUP && relay->master >= 0 && tty_is_gone(relay->tty))
+                        finish(relay, RELAY_HANGUP); /* which hangs the pty up */
                 else if (info.ssi_signo != SIGWINCH)
                         forward_signal(relay, info.ssi_signo);
         }
@@ -251,20 +201,20 @@ static void fill_poll(const struct relay *relay, struct pollfd items[static ITEM
                 items[ITEM_SOCKET] = (struct pollfd){ .fd = relay->socket, .events = POLLIN };
         if (relay->master < 0)
                 return;
-        if (!relay->slave_gone && (room || !is_empty(&relay->inwards)))
+        if (!relay->slave_gone && (room || !flow_is_empty(&relay->inwards)))
                 items[ITEM_MASTER] = (struct pollfd){
                         .fd = relay->master,
-                        .events = (short)((room ? POLLIN : 0) | (is_empty(&relay->inwards) ? 0 : POLLOUT)),
+                        .events = (short)((room ? POLLIN : 0) | (flow_is_empty(&relay->inwards) ? 0 : POLLOUT)),
                 };
-        if (has_keys(relay) && relay->tty->raw && is_empty(&relay->inwards))
+        if (has_keys(relay) && relay->tty->raw && flow_is_empty(&relay->inwards))
                 items[ITEM_IN] = (struct pollfd){ .fd = relay->tty->in, .events = POLLIN };
-        if (!is_empty(&relay->outwards))
+        if (!flow_is_empty(&relay->outwards))
                 items[ITEM_OUT] = (struct pollfd){ .fd = relay->tty->out, .events = POLLOUT };
 }
 
 static int wait_time(const struct relay *relay)
 {
-        if (relay->exited && is_empty(&relay->outwards))
+        if (relay->exited && flow_is_empty(&relay->outwards))
                 return QUIET_MS;
         return relay->slave_gone || (has_keys(relay) && !relay->tty->raw) ? LOOK_AGAIN_MS : -1;
 }
@@ -289,7 +239,7 @@ static void dispatch(struct relay *relay, const struct pollfd items[static ITEM_
 /* Nothing happened in time. */
 static void look_again(struct relay *relay)
 {
-        if (relay->exited && is_empty(&relay->outwards))
+        if (relay->exited && flow_is_empty(&relay->outwards))
                 finish(relay, RELAY_EXITED);
         else if (relay->slave_gone)
                 read_master(relay);
@@ -310,8 +260,8 @@ static void step(struct relay *relay)
         struct pollfd items[ITEM_COUNT];
         int r;
 
-        if (has_keys(relay) && !relay->tty->raw && tty_enter_raw(relay->tty))
-                tty_copy_size(relay->tty, relay->master);
+        if (has_keys(relay) && !relay->tty->raw)
+                (void)tty_enter_raw(relay->tty, relay->master);
         fill_poll(relay, items);
         r = poll(items, ITEM_COUNT, wait_time(relay));
         if (r < 0)
@@ -320,7 +270,7 @@ static void step(struct relay *relay)
                 look_again(relay);
         else
                 dispatch(relay, items);
-        if (relay->exited && is_empty(&relay->outwards) &&
+        if (relay->exited && flow_is_empty(&relay->outwards) &&
             (relay->master < 0 || relay->slave_gone || relay->drained > DRAIN_MAX))
                 finish(relay, RELAY_EXITED);
 }
@@ -334,11 +284,14 @@ enum relay_end relay_run(int socket, int master, int signals, struct tty *tty, s
         relay.signals = signals;
         relay.tty = tty;
         relay.reply = ret_reply;
-        relay.inwards.start = relay.inwards.end = relay.outwards.start = relay.outwards.end = 0;
+        flow_clear(&relay.inwards);
+        flow_clear(&relay.outwards);
         relay.drained = 0;
-        relay.eof_character = tty->in >= 0 ? terminal_eof_character(&tty->saved) : -1;
         relay.exited = relay.input_ended = relay.slave_gone = relay.ticking = relay.busy = relay.ended = false;
         relay.end = RELAY_LOST;
+        /* It may have changed since the request. */
+        if (master >= 0)
+                tty_copy_size(tty, master);
         while (!relay.ended)
                 step(&relay);
         set_ticking(&relay, false);

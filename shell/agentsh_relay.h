@@ -9,21 +9,15 @@
 #include "shell/agentsh_tty.h"
 
 enum relay_end {
-        RELAY_EXITED,  /* the channel ended: *ret_reply says how */
-        RELAY_LOST,    /* init is gone, or speaks nonsense */
-        RELAY_HANGUP,  /* the terminal outside is gone */
+        RELAY_EXITED, /* the channel ended: *ret_reply says how */
+        RELAY_LOST,   /* init is gone, or speaks nonsense */
+        RELAY_HANGUP, /* the terminal outside is gone */
 };
 
 /*
- * Block the signals that the relay handles and return a signalfd for them. SIGPIPE is ignored from here on and SIGALRM
- * interrupts a blocked read or write. Must come before confine_enter.
- */
-must_check int relay_catch_signals(struct error *err);
-
-/*
  * Relay until the end. `master` is the pty's, non-blocking, or -1; the terminal is raw while keys are relayed and
- * restored on every return. Bytes written before the channel ended are not lost; a process that still holds the pty
- * then is not waited for. Works inside the filter of agentsh_confine.h.
+ * restored on every return. `signals` is signals_catch's. Bytes written before the channel ended are not lost; a process
+ * that still holds the pty then is not waited for. Works inside the filter of agentsh_confine.h.
  */
 enum relay_end relay_run(int socket, int master, int signals, struct tty *tty, struct attach_reply *ret_reply);
 

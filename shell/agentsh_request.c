@@ -14,34 +14,29 @@
 /* Room is kept for the whole environment, so that no command pushes TERM out. */
 #define COMMAND_MAX (ATTACH_MESSAGE_MAX - sizeof(struct attach_request) - ENVIRONMENT_TOTAL_MAX)
 
-static int fill_terminal(const struct stdio *stdio, struct attach_request *request, struct error *err)
+static void fill_terminal(const struct tty *tty, struct attach_request *request)
 {
-        int terminal = stdio->in >= 0 ? stdio->in : stdio->out;
         struct winsize size;
-        int r;
 
-        if (!stdio_wants_pty(stdio))
-                return 0;
-        r = terminal_read(terminal, &request->termios, err);
-        if (r < 0)
-                return r;
-        /* Without keys to relay, the terminal outside stays as it is and does the processing of output. */
-        if (stdio->in < 0)
-                terminal_keep_output(&request->termios);
-        if (ioctl(terminal, TIOCGWINSZ, &size) == 0) {
-                request->rows = size.ws_row;
-                request->columns = size.ws_col;
-                request->xpixel = size.ws_xpixel;
-                request->ypixel = size.ws_ypixel;
-        }
-        return 0;
+        request->termios = tty->saved;
+        if (tty->shared)
+                terminal_pass_output(&request->termios);
+        if (ioctl(tty->in >= 0 ? tty->in : tty->out, TIOCGWINSZ, &size) < 0)
+                return;
+        request->rows = size.ws_row;
+        request->columns = size.ws_col;
+        request->xpixel = size.ws_xpixel;
+        request->ypixel = size.ws_ypixel;
 }
 
-int request_send(int socket, const struct invocation *invocation, const struct stdio *stdio, const char *patterns,
-                 char *const *environment, struct error *err)
+int request_send(int socket, const struct invocation *invocation, const struct stdio *stdio, const struct tty *tty,
+                 const char *patterns, char *const *environment, struct error *err)
 {
         struct attach_request request = {
-                .magic = ATTACH_MAGIC, .kind = ATTACH_REQUEST, .passed = stdio->passed, .login = invocation->login,
+                .magic = ATTACH_MAGIC,
+                .kind = ATTACH_REQUEST,
+                .passed = stdio->passed,
+                .login = invocation->login,
         };
         size_t prefix = strlen(invocation->prefix), size = 0;
         cleanup_free char *message = NULL;
@@ -52,9 +47,8 @@ int request_send(int socket, const struct invocation *invocation, const struct s
         if (size > COMMAND_MAX)
                 return error_text(err, E2BIG, "the command has %zu bytes; at most %zu are possible", size - 1,
                                   COMMAND_MAX - 1);
-        r = fill_terminal(stdio, &request, err);
-        if (r < 0)
-                return r;
+        if (stdio_wants_pty(stdio))
+                fill_terminal(tty, &request);
         message = malloc(sizeof(request) + size + ENVIRONMENT_TOTAL_MAX);
         if (message == NULL)
                 return error_errno(err, ENOMEM, "cannot make a request");
@@ -63,12 +57,14 @@ int request_send(int socket, const struct invocation *invocation, const struct s
                 memcpy(message + sizeof(request) + prefix, invocation->command, size - prefix);
         }
         request.command_size = (uint32_t)size;
-        request.environment_size = (uint32_t)environment_filter(patterns, environment,
-                                                                message + sizeof(request) + size,
+        request.environment_size = (uint32_t)environment_filter(patterns, environment, message + sizeof(request) + size,
                                                                 ENVIRONMENT_TOTAL_MAX);
         memcpy(message, &request, sizeof(request));
         r = seqpacket_send(socket, message, sizeof(request) + size + request.environment_size, stdio->fds,
                            stdio->fds_count, REQUEST_WAIT_MS, err);
+        /* Refused without being read: the answer, which is there, says why. */
+        if (r == -EPIPE || r == -ECONNRESET)
+                return 0;
         return r < 0 ? error_prefix(err, "cannot ask the session for a channel") : 0;
 }
 
@@ -91,19 +87,30 @@ static int take_master(int *fds, size_t count, bool wanted, int *ret_master, str
         return 0;
 }
 
+/* A peer that closed with our request unread leaves an ECONNRESET in front of its answer. */
+static ssize_t receive_reply(int socket, struct attach_reply *reply, int *fds, size_t *count, int timeout_ms,
+                             struct error *err)
+{
+        ssize_t got = seqpacket_receive(socket, reply, sizeof(*reply), fds, 1, count, timeout_ms, err);
+
+        if (got == -ECONNRESET)
+                got = seqpacket_receive(socket, reply, sizeof(*reply), fds, 1, count, timeout_ms, err);
+        if (got == 0)
+                return error_text(err, ECONNRESET, "the session ended before the command could start");
+        return got < 0 ? error_prefix(err, "cannot start in the session") : got;
+}
+
 int request_wait(int socket, const struct stdio *stdio, int timeout_ms, int *ret_master, struct error *err)
 {
         struct attach_reply reply;
         int fds[1] = { -EBADF };
         size_t count = 0;
-        ssize_t got = seqpacket_receive(socket, &reply, sizeof(reply), fds, 1, &count, timeout_ms, err);
+        ssize_t got = receive_reply(socket, &reply, fds, &count, timeout_ms, err);
         cleanup_close int first = count == 1 ? fds[0] : -EBADF;
         int r;
 
-        if (got == 0 || got == -ECONNRESET)
-                return error_text(err, ECONNRESET, "the session ended before the command could start");
         if (got < 0)
-                return error_prefix(err, "cannot start in the session");
+                return (int)got;
         r = attach_parse_reply(&reply, (size_t)got, &reply, err);
         if (r < 0)
                 return r;

@@ -82,7 +82,8 @@ int session_open(const char *path, const char *base, struct session *ret, struct
         int r;
 
         if (path == NULL)
-                return error_text(err, ENOENT, "no session exists for this login (%s is not set): the service's PAM "
+                return error_text(err, ENOENT,
+                                  "no session exists for this login (%s is not set): the service's PAM "
                                   "stack needs pam_agentsh.so, and sshd needs \"UsePAM yes\"",
                                   AGENTSH_SOCKET_VARIABLE);
         r = take_id(path, base, id, err);

@@ -15,7 +15,10 @@ struct session {
         int socket;    /* connected attach socket, close-on-exec, non-blocking; owned */
 };
 
-#define SESSION_INIT { .directory = -EBADF, .socket = -EBADF }
+#define SESSION_INIT                                  \
+        {                                             \
+                .directory = -EBADF, .socket = -EBADF \
+        }
 
 /*
  * `path` is the value of AGENTSH_SOCKET (NULL: unset, -ENOENT with the remedy) and must read BASE/<session id>/attach;

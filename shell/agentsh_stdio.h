@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 struct stdio {
-        uint32_t passed;  /* ATTACH_*_PASSED */
-        int fds[3];       /* those that are passed, in ascending order; not owned */
+        uint32_t passed; /* ATTACH_*_PASSED */
+        int fds[3];      /* those that are passed, in ascending order; not owned */
         size_t fds_count;
-        int in;           /* terminal to read keys from: 0, or -1 */
-        int out;          /* terminal to write to, or -1 */
+        int in;  /* terminal to read keys from: 0, or -1 */
+        int out; /* terminal to write to, or -1 */
 };
 
 /* Examine 0, 1 and 2. -EINVAL, naming the stream, for one that may neither be passed nor relayed. */
@@ -25,6 +25,15 @@ must_check int stdio_inspect(struct stdio *ret, struct error *err);
 static inline bool stdio_wants_pty(const struct stdio *stdio)
 {
         return stdio->fds_count < 3;
+}
+
+/*
+ * Whether others write to the terminal beside us: without keys to relay it stays as it is, and with stdout elsewhere we
+ * are part of a pipeline. Then the terminal outside processes output, and the pty does not.
+ */
+static inline bool stdio_output_is_shared(const struct stdio *stdio)
+{
+        return stdio->in < 0 || (stdio->passed & 1U << 1) != 0;
 }
 
 /*

@@ -21,21 +21,25 @@ static unsigned encode_device(dev_t device)
 
 int tty_open(const struct stdio *stdio, struct tty *ret, struct error *err)
 {
-        struct tty tty = { .in = stdio->in, .out = stdio->out, .parent_stat = -1 };
+        struct tty tty = {
+                .in = stdio->in, .out = stdio->out, .parent_stat = -1, .shared = stdio_output_is_shared(stdio)
+        };
         struct stat st;
         char name[32];
+        int r = 0;
 
         if (tty.in >= 0) {
-                int r = terminal_read(tty.in, &tty.saved, err);
-
-                if (r < 0)
-                        return r;
                 if (fstat(tty.in, &st) < 0)
                         return error_errno(err, errno, "cannot stat the terminal");
                 tty.device = encode_device(st.st_rdev);
                 (void)snprintf(name, sizeof(name), "/proc/%d/stat", (int)getppid());
                 tty.parent_stat = open(name, O_RDONLY | O_CLOEXEC);
         }
+        tty.carried = tty.in < 0 || tty_is_foreground(&tty);
+        if (tty.out >= 0 && tty.carried)
+                r = terminal_read(tty.in >= 0 ? tty.in : tty.out, &tty.saved, err);
+        if (r < 0)
+                return r;
         *ret = tty;
         return 0;
 }
@@ -68,12 +72,24 @@ bool tty_is_foreground(const struct tty *tty)
         return errno == ENOTTY && !parent_is_background(tty);
 }
 
-bool tty_enter_raw(struct tty *tty)
+static void carry_over(struct tty *tty, int master)
+{
+        struct attach_termios inside = tty->saved;
+
+        if (tty->shared)
+                terminal_pass_output(&inside);
+        tty->carried = terminal_apply(master, &inside, NULL) == 0;
+        tty_copy_size(tty, master);
+}
+
+bool tty_enter_raw(struct tty *tty, int master)
 {
         if (tty->in < 0 || tty->raw || !tty_is_foreground(tty) || terminal_read(tty->in, &tty->saved, NULL) < 0)
                 return tty->raw;
         tty->ours = tty->saved;
-        terminal_make_raw(&tty->ours);
+        terminal_make_raw(&tty->ours, tty->shared);
+        if (!tty->carried)
+                carry_over(tty, master);
         tty->raw = terminal_apply(tty->in, &tty->ours, NULL) == 0;
         return tty->raw;
 }
@@ -91,7 +107,7 @@ void tty_restore(struct tty *tty)
                 return; /* hung up: nobody is left to see it */
 }
 
-void tty_resume(struct tty *tty)
+void tty_resume(struct tty *tty, int master)
 {
         struct attach_termios now;
 
@@ -101,7 +117,7 @@ void tty_resume(struct tty *tty)
         if (tty->raw && (!tty_is_foreground(tty) || terminal_read(tty->in, &now, NULL) < 0 ||
                          memcmp(&now, &tty->ours, sizeof(now)) != 0))
                 tty->raw = false;
-        (void)tty_enter_raw(tty);
+        (void)tty_enter_raw(tty, master);
 }
 
 void tty_copy_size(const struct tty *tty, int master)
@@ -116,5 +132,5 @@ bool tty_is_gone(const struct tty *tty)
 {
         struct attach_termios termios;
 
-        return terminal_read(tty->in, &termios, NULL) < 0;
+        return terminal_read(tty->in >= 0 ? tty->in : tty->out, &termios, NULL) < 0;
 }

@@ -33,7 +33,10 @@ static int reply(const struct channel *channel, struct attach_reply *message, co
 void channel_open(struct channel *channel, int client, uint64_t now)
 {
         *channel = (struct channel){
-                .state = CHANNEL_WAITING, .client = client, .report = -EBADF, .master = -EBADF,
+                .state = CHANNEL_WAITING,
+                .client = client,
+                .report = -EBADF,
+                .master = -EBADF,
                 .deadline = now + CHANNEL_REQUEST_MS,
         };
 }
@@ -101,8 +104,7 @@ void channel_take_request(struct channel *channel, const struct init_config *con
         struct attach_parts parts;
         int fds[STREAMS_MAX];
         size_t count = 0;
-        ssize_t got = seqpacket_receive(channel->client, buffer, ATTACH_MESSAGE_MAX, fds, STREAMS_MAX, &count, 0,
-                                        &err);
+        ssize_t got = seqpacket_receive(channel->client, buffer, ATTACH_MESSAGE_MAX, fds, STREAMS_MAX, &count, 0, &err);
         int r;
 
         if (got == -ETIMEDOUT)
@@ -145,10 +147,13 @@ static void signal_groups(const struct channel *channel, int number)
         (void)kill(-channel->pid, number);
 }
 
+/* A pty is hung up by its master's end, the client's or ours: a second SIGHUP would hit what handles the first. */
 static void hang_up(struct channel *channel)
 {
         cleanup_close_fd(&channel->client);
         cleanup_close_fd(&channel->master);
+        if (channel->pty)
+                return;
         signal_groups(channel, SIGHUP);
         signal_groups(channel, SIGCONT);
 }
@@ -197,7 +202,10 @@ void channel_exited(struct channel *channel, int wait_status, uint64_t now)
 static void say_exited(struct channel *channel, int wait_status, uint32_t hit, uint32_t ending)
 {
         struct attach_reply message = {
-                .kind = ATTACH_EXITED, .wait_status = wait_status, .hit = hit, .ending = ending,
+                .kind = ATTACH_EXITED,
+                .wait_status = wait_status,
+                .hit = hit,
+                .ending = ending,
         };
 
         if (channel->client >= 0 && reply(channel, &message, NULL, 0) < 0)

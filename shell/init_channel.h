@@ -25,13 +25,13 @@ enum channel_state {
 
 struct channel {
         enum channel_state state;
-        int client;          /* owned; -EBADF when it has gone */
-        int report;          /* STARTING: see init_child.h; owned */
-        int master;          /* STARTING: what the client will get; owned */
+        int client; /* owned; -EBADF when it has gone */
+        int report; /* STARTING: see init_child.h; owned */
+        int master; /* STARTING: what the client will get; owned */
         pid_t pid;
         bool pty;
         int wait_status;
-        uint64_t deadline;   /* WAITING, CLOSING: monotonic milliseconds */
+        uint64_t deadline; /* WAITING, CLOSING: monotonic milliseconds */
 };
 
 /* Take over a client that was accepted. */

@@ -29,7 +29,7 @@ enum child_step {
 #define STEP_ENUM(name, text) STEP_##name,
         CHILD_STEPS(STEP_ENUM)
 #undef STEP_ENUM
-        STEPS
+                STEPS
 };
 
 struct report {
@@ -83,7 +83,7 @@ static enum child_step execute(const struct init_child *child)
         const char *arguments[] = { name, child->parts->command != NULL ? "-c" : NULL, child->parts->command, NULL };
 
         name[0] = '-';
-        (void)strcpy(name + (child->parts->header.login != 0), base);
+        memcpy(name + (child->parts->header.login != 0), base, strlen(base) + 1);
         init_environment(child->config, child->parts, child->pty->slave >= 0 ? child->pty->ssh_tty : NULL, variables);
         (void)execve(shell, (char *const *)(uintptr_t)arguments, (char *const *)(uintptr_t)variables);
         return STEP_EXECUTE;

@@ -14,7 +14,8 @@
 
 /*
  * Fill ret[0..INIT_VARIABLES_MAX) with pointers into `config` and `parts`, NULL behind the last. A variable that the
- * session sets wins over the client's of the same name; of the client's own, the first wins. The client's SSH_TTY names
+ * session sets (the later of two, so that the policy's wins over the default) wins over the client's of the same name;
+ * of the client's own, the first wins. The client's SSH_TTY names
  * a terminal outside and is left out; `ssh_tty` ("SSH_TTY=/dev/pts/0", or NULL) takes its place when there is an
  * SSH_CONNECTION.
  */

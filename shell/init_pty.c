@@ -11,8 +11,10 @@
 static int set_up(int master, int slave, const struct attach_request *request, struct error *err)
 {
         const struct winsize size = {
-                .ws_row = request->rows, .ws_col = request->columns,
-                .ws_xpixel = request->xpixel, .ws_ypixel = request->ypixel,
+                .ws_row = request->rows,
+                .ws_col = request->columns,
+                .ws_xpixel = request->xpixel,
+                .ws_ypixel = request->ypixel,
         };
 
         if (ioctl(master, TIOCSWINSZ, &size) < 0)

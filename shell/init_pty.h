@@ -11,7 +11,10 @@ struct init_pty {
         char ssh_tty[32];  /* "SSH_TTY=/dev/pts/0" */
 };
 
-#define INIT_PTY_NONE { .master = -EBADF, .slave = -EBADF, .ssh_tty = "" }
+#define INIT_PTY_NONE                                            \
+        {                                                        \
+                .master = -EBADF, .slave = -EBADF, .ssh_tty = "" \
+        }
 
 /* A new pty with the size and the settings of the request. The slave is opened through the master, never by name. */
 must_check int init_pty_open(const struct attach_request *request, struct init_pty *ret, struct error *err);

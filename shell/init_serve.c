@@ -23,8 +23,8 @@ enum { ITEM_STATUS, ITEM_LISTEN, ITEM_SIGNALS, ITEM_CHANNELS };
 
 struct init {
         int status, listener, signals;
-        uint32_t hit;          /* as last heard of */
-        uint32_t ending;       /* enum ending; not NONE: no more channels */
+        uint32_t hit;    /* as last heard of */
+        uint32_t ending; /* enum ending; not NONE: no more channels */
         bool monitor_gone;
         bool more_zombies;
         uint64_t accept_after; /* monotonic milliseconds */

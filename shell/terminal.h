@@ -17,14 +17,14 @@ must_check int terminal_apply(int fd, const struct attach_termios *termios, stru
 /* Throw away what was typed and not yet read. */
 void terminal_flush_input(int fd);
 
-/* What a relay needs: no echo, no lines, no signals, no processing, in either direction. */
-void terminal_make_raw(struct attach_termios *termios);
+/* What a relay needs: no echo, no lines, no signals, no processing of input, and of output only with keep_output. */
+void terminal_make_raw(struct attach_termios *termios, bool keep_output);
 
-/* Output comes processed already: leave it alone. */
-void terminal_keep_output(struct attach_termios *termios);
+/* Output is processed elsewhere: let it through as it is. */
+void terminal_pass_output(struct attach_termios *termios);
 
-/* The character that means end of file, or -1 when the settings have none. */
-int terminal_eof_character(const struct attach_termios *termios);
+/* Whether the settings have a character that means end of file, and which. */
+bool terminal_eof_character(const struct attach_termios *termios, char *ret);
 
 /* Whether fd is the master side of a pty. */
 bool terminal_is_master(int fd);
