@@ -1,0 +1,146 @@
+"""Fixtures: agentsh installed, a private sshd, accounts; and after each test, nothing may be left."""
+import itertools
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+import accounts  # noqa: E402
+import host  # noqa: E402
+import installation  # noqa: E402
+import traces  # noqa: E402
+from sshd import Client, Sshd, end, end_children  # noqa: E402
+
+NUMBERS = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "leaves: the test cleans up by itself; no check for traces behind it")
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the integration tests need root")
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory):
+    """A directory that every user may pass: sockets and keys are guarded by their own modes."""
+    path = tmp_path_factory.mktemp("agentsh")
+    for parent in [path, *path.parents]:
+        if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
+            parent.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="session")
+def installed(work):
+    found = installation.Installation()
+    found.begin()
+    accounts.remove_left_over()
+    yield found
+    accounts.remove_left_over()
+    left = host.wait_until(lambda: not traces.cgroup_dirs() and not traces.runtime_entries(), 5)
+    found.end()
+    assert left, f"left behind: {traces.cgroup_dirs()} {traces.runtime_entries()}"
+
+
+@pytest.fixture(scope="session")
+def key(work):
+    return accounts.make_key(work / "key")
+
+
+@pytest.fixture(scope="session")
+def sshd(work, installed):
+    with Sshd(work / "sshd") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain(work, key):
+    user = accounts.Plain(f"{accounts.PLAIN_PREFIX}01", key)
+    yield user
+    user.remove()
+
+
+@pytest.fixture(scope="session")
+def other(work, key):
+    """A second ordinary user."""
+    user = accounts.Plain(f"{accounts.PLAIN_PREFIX}02", key)
+    yield user
+    user.remove()
+
+
+@pytest.fixture(scope="session")
+def make_agent(work, key, installed):
+    """make_agent(settings) gives a new agent account, removed at the end."""
+    made = []
+
+    def make(settings=None):
+        agent = accounts.Agent(f"{accounts.AGENT_PREFIX}{next(NUMBERS):02d}", key, settings)
+        made.append(agent)
+        return agent
+
+    yield make
+    for agent in made:
+        agent.remove()
+
+
+@pytest.fixture(scope="module")
+def agent(make_agent):
+    """One agent account for each file of tests; its policy is the default again before each test."""
+    return make_agent()
+
+
+@pytest.fixture(autouse=True)
+def default_policy(request):
+    if "agent" in request.fixturenames:
+        request.getfixturevalue("agent").policy()
+    yield
+
+
+@pytest.fixture
+def client(sshd, agent):
+    return Client(sshd, agent)
+
+
+@pytest.fixture
+def control(work, sshd, agent):
+    """A client whose channels share one connection; the master is ended with the test."""
+    path = work / f"c{next(NUMBERS)}"
+    shared = Client(sshd, agent, control=path)
+    processes = []
+    start = shared.master
+
+    def master():
+        processes.append(start())
+        return processes[-1]
+
+    shared.master = master
+    yield shared
+    for process in processes:
+        end(process)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request):
+    """Whatever a test did, two seconds later no trace of a session may be there."""
+    if "installed" not in request.fixturenames and "agent" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("installed")
+    before = traces.Snapshot()
+    yield
+    end_children()
+    if request.node.get_closest_marker("leaves"):
+        return
+    left = traces.wait_for_none(before)
+    assert not left, "left behind:\n" + "\n".join(left)
+
+
+@pytest.fixture(scope="session")
+def faults_monitor():
+    """The monitor of the build with fault injection."""
+    program = host.FAULTS_BUILD / "agentsh-monitor"
+    assert program.exists(), f"{program} is missing: make FAULTS=1 O={host.FAULTS_BUILD}"
+    return program
