@@ -9,6 +9,7 @@
 #define AGENTSH_MONITOR_JAIL_H
 
 #include "common/error.h"
+#include "monitor/jail_etc.h"
 #include "monitor/jail_seccomp.h"
 #include "monitor/jail_subid.h"
 #include "monitor/tier.h"
@@ -18,9 +19,10 @@
 
 /* Where the parts that come from the host are; fixed but for tests. */
 struct jail_places {
-        const char *init;     /* the program that becomes process 1: root's, no link on the way */
-        const char *homes;    /* directory of the data homes */
-        const char *filters;  /* cache of compiled filters, root's, 0700; made when missing */
+        const char *init;    /* the program that becomes process 1: root's, no link on the way */
+        const char *homes;   /* directory of the data homes */
+        const char *filters; /* caches, root's, 0700, made when missing: compiled filters, */
+        const char *etc;     /* prepared trees for /etc */
         const char *subuid, *subgid;
 };
 
@@ -29,25 +31,26 @@ struct jail {
         const struct jail_places *places;
 
         /* Opened by the monitor before the builder starts. Mounts are detached clones: attached to nothing. */
-        int init_fd;               /* agentsh-init as a read-only mount of one file */
-        int home_fd;               /* persistent: the data home as a mount; else -EBADF */
+        int init_fd;                        /* agentsh-init as a read-only mount of one file */
+        int home_fd;                        /* persistent: the data home as a mount; else -EBADF */
+        int etc_fd;                         /* the prepared /etc, as a read-only mount */
+        unsigned char etc_kinds[ETC_PATHS]; /* enum etc_kind of etc_paths[] */
         struct jail_filter filter;
         struct subid_range uids, gids; /* fake_root only */
         pid_t init_pid;                /* once the builder runs; in the host's pid namespace */
 
         /* The builder's. */
-        int sync_fd;               /* seqpacket to the monitor, see jail_sync.h */
-        int status_fd;             /* becomes STATUS_FD of init */
-        int root_fd;               /* root of the view, a tmpfs */
-        int proc_fd;               /* root of its /proc */
-        int sysctl_fd;             /* its /proc/sys/user, past the read-only mount over it */
+        int sync_fd;   /* seqpacket to the monitor, see jail_sync.h */
+        int status_fd; /* becomes STATUS_FD of init */
+        int root_fd;   /* root of the view, a tmpfs */
+        int proc_fd;   /* root of its /proc */
+        int sysctl_fd; /* its /proc/sys/user, past the read-only mount over it */
 };
 
-#define JAIL_INIT                                                                                    \
-        {                                                                                            \
-                .request = NULL, .init_fd = -EBADF, .home_fd = -EBADF, .filter = JAIL_FILTER_INIT,   \
-                .sync_fd = -EBADF, .status_fd = -EBADF, .root_fd = -EBADF, .proc_fd = -EBADF,        \
-                .sysctl_fd = -EBADF                                                                  \
+#define JAIL_INIT                                                                                                    \
+        {                                                                                                            \
+                .request = NULL, .init_fd = -EBADF, .home_fd = -EBADF, .etc_fd = -EBADF, .filter = JAIL_FILTER_INIT, \
+                .sync_fd = -EBADF, .status_fd = -EBADF, .root_fd = -EBADF, .proc_fd = -EBADF, .sysctl_fd = -EBADF    \
         }
 
 /* Close what the monitor opened. */
@@ -75,8 +78,8 @@ const struct jail_step *jail_steps(size_t *ret_count);
 must_check int jail_run_steps(struct jail *jail, enum jail_phase phase, struct error *err);
 
 /* tier_jail.start with other places, for tests. */
-must_check int jail_start(const struct tier_request *request, const struct jail_places *places,
-                          struct isolation *ret, struct error *err);
+must_check int jail_start(const struct tier_request *request, const struct jail_places *places, struct isolation *ret,
+                          struct error *err);
 
 /*
  * The life of the builder after clone: runs JAIL_BUILD, whose last step executes init. Reports a failure to the
@@ -87,6 +90,7 @@ __attribute__((noreturn)) void jail_builder_main(struct jail *jail);
 /* The monitor's steps. Need CAP_SYS_ADMIN. */
 must_check int jail_check_policy(struct jail *jail, struct error *err);
 must_check int jail_open_init(struct jail *jail, struct error *err);
+must_check int jail_open_etc(struct jail *jail, struct error *err);
 must_check int jail_open_home(struct jail *jail, struct error *err);
 must_check int jail_find_subids(struct jail *jail, struct error *err);
 must_check int jail_open_filter(struct jail *jail, struct error *err);
@@ -98,8 +102,8 @@ must_check int jail_leave_terminal(struct jail *jail, struct error *err);
 must_check int jail_unshare_propagation(struct jail *jail, struct error *err);
 must_check int jail_mount_root(struct jail *jail, struct error *err);
 must_check int jail_mount_system(struct jail *jail, struct error *err);
-must_check int jail_make_etc(struct jail *jail, struct error *err);
-must_check int jail_bind_etc(struct jail *jail, struct error *err);
+must_check int jail_make_account(struct jail *jail, struct error *err);
+must_check int jail_mount_etc(struct jail *jail, struct error *err);
 must_check int jail_make_dev(struct jail *jail, struct error *err);
 must_check int jail_make_home(struct jail *jail, struct error *err);
 must_check int jail_bind_devices(struct jail *jail, struct error *err);

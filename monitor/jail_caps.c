@@ -15,12 +15,12 @@
 #include <linux/securebits.h>
 #include <unistd.h>
 
-#define SECUREBITS                                                                                            \
-        (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |      \
+#define SECUREBITS                                                                                       \
+        (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED | \
          SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 /* Root inside keeps its capabilities over execve (no NOROOT), and loses them when it becomes another id. */
-#define SECUREBITS_FAKE_ROOT                                                                                  \
-        (SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |                     \
+#define SECUREBITS_FAKE_ROOT                                                              \
+        (SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | \
          SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 static const cap_value_t fake_root_caps[] = {

@@ -1,4 +1,4 @@
-/* jail_cgroup.c - the builder's side of the session's cgroups: be in them first of all, later make them look like the root. */
+/* jail_cgroup.c - the builder in the cgroups of its session: in them first of all, then at what looks like the root. */
 #include "monitor/jail.h"
 
 #include <errno.h>

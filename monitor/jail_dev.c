@@ -23,8 +23,7 @@ struct device {
 };
 
 static const struct device devices[] = {
-        { "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
-        { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+        { "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 };
 
 #define DEVICES (sizeof(devices) / sizeof(devices[0]))
@@ -32,8 +31,8 @@ static const struct device devices[] = {
 int jail_make_dev(struct jail *jail, struct error *err)
 {
         static const char *const links[][2] = {
-                { "/proc/self/fd", "fd" },         { "/proc/self/fd/0", "stdin" }, { "/proc/self/fd/1", "stdout" },
-                { "/proc/self/fd/2", "stderr" },   { "pts/ptmx", "ptmx" },
+                { "/proc/self/fd", "fd" },       { "/proc/self/fd/0", "stdin" }, { "/proc/self/fd/1", "stdout" },
+                { "/proc/self/fd/2", "stderr" }, { "pts/ptmx", "ptmx" },
         };
         cleanup_close int dev = openat(jail->root_fd, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
 

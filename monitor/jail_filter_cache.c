@@ -5,10 +5,10 @@
 #include "common/fd.h"
 #include "common/process.h"
 #include "monitor/jail.h"
+#include "monitor/jail_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,40 +25,6 @@ struct header {
 
 #define INSTRUCTION sizeof(struct sock_filter)
 #define FILE_MAX    (sizeof(struct header) + BPF_MAXINSNS * INSTRUCTION)
-
-static int make_cache(const char *path, struct error *err)
-{
-        cleanup_close int parent = -EBADF;
-        char directory[PATH_MAX];
-        const char *slash = strrchr(path, '/');
-        int fd, r;
-
-        if (slash == NULL || slash == path || strlen(path) >= sizeof(directory))
-                return error_text(err, EINVAL, "%s cannot hold seccomp filters", path);
-        (void)snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
-        if (mkdir(directory, 0711) < 0 && errno != EEXIST)
-                return error_errno(err, errno, "cannot make %s", directory);
-        parent = fd_open_absolute(directory, O_PATH | O_DIRECTORY, 0, err);
-        if (parent < 0)
-                return parent;
-        r = fd_check_root_owned(parent, S_IFDIR, directory, err);
-        if (r >= 0)
-                r = fd_make_dir(parent, slash + 1, 0700, &fd, err);
-        return r < 0 ? r : fd;
-}
-
-static int open_cache(const char *path, struct error *err)
-{
-        int fd = fd_open_absolute(path, O_PATH | O_DIRECTORY, 0, err);
-        int r;
-
-        if (fd == -ENOENT)
-                return make_cache(path, err);
-        r = fd < 0 ? fd : fd_check_root_owned(fd, S_IFDIR, path, err);
-        if (r < 0 && fd >= 0)
-                cleanup_close_fd(&fd);
-        return r < 0 ? r : fd;
-}
 
 static bool is_sane(const char *data, size_t size, uint64_t key, struct header *ret)
 {
@@ -97,8 +63,7 @@ static int read_filter(int cache, const char *name, uint64_t key, struct jail_fi
         return 0;
 }
 
-static int write_filter(int cache, const char *name, uint64_t key, const struct jail_filter *filter,
-                        struct error *err)
+static int write_filter(int cache, const char *name, uint64_t key, const struct jail_filter *filter, struct error *err)
 {
         struct header header = { .magic = CACHE_MAGIC, .count = (uint32_t)filter->count, .key = key };
         cleanup_close int fd = -EBADF;
@@ -124,7 +89,7 @@ static int write_filter(int cache, const char *name, uint64_t key, const struct 
 int jail_filter_load(const char *path, unsigned flags, struct jail_filter *ret, struct error *err)
 {
         uint64_t key = jail_filter_key(flags);
-        cleanup_close int cache = open_cache(path, err);
+        cleanup_close int cache = cache_open(path, err);
         struct jail_filter filter;
         char name[32];
         int r;

@@ -28,9 +28,9 @@ static bool lies_below(const char *path, const char *directory)
 static int check_home(const char *home, struct error *err)
 {
         /* Taken by the view, as a whole with what is below... */
-        static const char *const trees[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32",
-                                             "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var/empty",
-                                             "/var/tmp", "/var/run", "/var/lock" };
+        static const char *const trees[] = { "/bin",   "/boot",   "/dev",       "/etc",     "/lib",     "/lib32",
+                                             "/lib64", "/libx32", "/proc",      "/run",     "/sbin",    "/sys",
+                                             "/tmp",   "/usr",    "/var/empty", "/var/tmp", "/var/run", "/var/lock" };
         /* ... or alone, having mounts below. */
         static const char *const directories[] = { "/", "/var", "/home" };
         int r = parse_path(home, err);
@@ -39,12 +39,16 @@ static int check_home(const char *home, struct error *err)
                 return r;
         for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
                 if (lies_below(home, trees[i]))
-                        return error_text(err, EINVAL, "the home %s is inside %s, which the jail needs itself; give "
-                                                       "the account another (usermod --home)", home, trees[i]);
+                        return error_text(err, EINVAL,
+                                          "the home %s is inside %s, which the jail needs itself; give "
+                                          "the account another (usermod --home)",
+                                          home, trees[i]);
         for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
                 if (strcmp(home, directories[i]) == 0)
-                        return error_text(err, EINVAL, "%s cannot be a home; give the account another "
-                                                       "(usermod --home)", home);
+                        return error_text(err, EINVAL,
+                                          "%s cannot be a home; give the account another "
+                                          "(usermod --home)",
+                                          home);
         return 0;
 }
 
@@ -63,8 +67,8 @@ static int open_data_home(const struct jail *jail, struct error *err)
                 return r;
         home = fd_open_beneath(homes, account, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, err);
         if (home < 0)
-                return error_prefix(err, "the data home %s/%s (`agentshctl account add` makes it)",
-                                    jail->places->homes, account);
+                return error_prefix(err, "the data home %s/%s (`agentshctl account add` makes it)", jail->places->homes,
+                                    account);
         if (fstat(home, &st) < 0)
                 return error_errno(err, errno, "cannot look at the data home of %s", account);
         if (st.st_uid != jail->request->uid)

@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
-#define STACK_SOFT  (8UL * 1024 * 1024)
-#define MEMLOCK     (8UL * 1024 * 1024)
-#define MSGQUEUE    (800UL * 1024)
-#define SIGPENDING  4096UL
+#define STACK_SOFT (8UL * 1024 * 1024)
+#define MEMLOCK    (8UL * 1024 * 1024)
+#define MSGQUEUE   (800UL * 1024)
+#define SIGPENDING 4096UL
 /* A backstop only: above what the tasks limit of the cgroup allows, which is the one that gets reported. */
 #define NPROC_SLACK 64UL
 
@@ -23,8 +23,10 @@ static int set_limit(int kind, const char *name, rlim_t soft, rlim_t hard, struc
         struct rlimit limit = { .rlim_cur = soft, .rlim_max = hard };
 
         if (setrlimit((__rlimit_resource_t)kind, &limit) < 0)
-                return error_errno(err, errno, "cannot set the %s limit to %llu (is the monitor's own hard limit "
-                                               "lower?)", name, (unsigned long long)hard);
+                return error_errno(err, errno,
+                                   "cannot set the %s limit to %llu (is the monitor's own hard limit "
+                                   "lower?)",
+                                   name, (unsigned long long)hard);
         return 0;
 }
 
@@ -65,8 +67,10 @@ int jail_set_limits(struct jail *jail, struct error *err)
         static const struct {
                 int kind;
                 const char *name;
-        } wide[] = { { RLIMIT_NPROC, "processes" }, { RLIMIT_MEMLOCK, "locked memory" },
-                     { RLIMIT_MSGQUEUE, "message queues" }, { RLIMIT_SIGPENDING, "pending signals" } };
+        } wide[] = { { RLIMIT_NPROC, "processes" },
+                     { RLIMIT_MEMLOCK, "locked memory" },
+                     { RLIMIT_MSGQUEUE, "message queues" },
+                     { RLIMIT_SIGPENDING, "pending signals" } };
 
         for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
                 int r = set_limit(limits[i].kind, limits[i].name, limits[i].soft, limits[i].hard, err);

@@ -24,8 +24,7 @@ struct mount_option {
 };
 
 /* A new file system instance; `options` end with a NULL key. Returns the detached mount (owned by the caller). */
-must_check int mount_new(const char *type, const struct mount_option *options, uint64_t attributes,
-                         struct error *err);
+must_check int mount_new(const char *type, const struct mount_option *options, uint64_t attributes, struct error *err);
 
 /* A tmpfs of at most `size` bytes, and inodes in proportion. Its root belongs to uid:gid. */
 must_check int mount_new_tmpfs(uint64_t size, mode_t mode, uid_t uid, gid_t gid, uint64_t attributes,

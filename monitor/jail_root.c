@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ROOT_SIZE (4ULL * 1024 * 1024)
+#define ROOT_SIZE  (4ULL * 1024 * 1024)
 #define MNT_DETACH 2 /* in <sys/mount.h>, which older C libraries cannot have beside <linux/mount.h> */
 
 int jail_unshare_propagation(struct jail *jail, struct error *err)
@@ -33,10 +33,10 @@ static int make_directories(int root_fd, struct error *err)
                 const char *path;
                 mode_t mode;
         } directories[] = {
-                { "proc", 0555 },      { "dev", 0755 },       { "dev/pts", 0755 }, { "dev/shm", 01777 },
-                { "etc", 0755 },       { "tmp", 01777 },      { "run", 0755 },     { "var", 0755 },
-                { "var/tmp", 01777 },  { "var/cache", 0755 }, { "var/lib", 0755 }, { "var/empty", 0755 },
-                { "home", 0755 },      { "root", 0700 },      { "mnt", 0755 },     { "opt", 0755 },
+                { "proc", 0555 },     { "dev", 0755 },       { "dev/pts", 0755 }, { "dev/shm", 01777 },
+                { "etc", 0755 },      { "tmp", 01777 },      { "run", 0755 },     { "var", 0755 },
+                { "var/tmp", 01777 }, { "var/cache", 0755 }, { "var/lib", 0755 }, { "var/empty", 0755 },
+                { "home", 0755 },     { "root", 0700 },      { "mnt", 0755 },     { "opt", 0755 },
                 { "srv", 0755 },
         };
 
@@ -129,8 +129,9 @@ int jail_pivot(struct jail *jail, struct error *err)
                 return error_errno(err, errno, "cannot enter the view");
         /* Both names the same: the old root ends up on top of the new one, and goes with the umount. */
         if (syscall(SYS_pivot_root, ".", ".") < 0)
-                return error_errno(err, errno, "cannot make the view the root (pivot_root; a host whose root is an "
-                                               "initramfs cannot)");
+                return error_errno(err, errno,
+                                   "cannot make the view the root (pivot_root; a host whose root is an "
+                                   "initramfs cannot)");
         if (syscall(SYS_umount2, ".", MNT_DETACH) < 0)
                 return error_errno(err, errno, "cannot detach the host's root");
         if (chdir("/") < 0)

@@ -5,6 +5,7 @@
 #include "common/fd.h"
 #include "common/paths.h"
 #include "monitor/jail.h"
+#include "monitor/jail_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,14 +49,23 @@ static const struct {
  * The kernel takes only the low 32 bits of these arguments, so only they may be compared: a set bit above them must
  * not make TIOCSTI look like another request.
  */
-#define EQUAL(argument, value)   { argument, SCMP_CMP_MASKED_EQ, LOW_WORD, (uint32_t)(value) }
-#define HAS_BIT(argument, value) { argument, SCMP_CMP_MASKED_EQ, (value), (value) }
-#define KIND(value)              { 1, SCMP_CMP_MASKED_EQ, 0xf, (value) } /* of a socket, without SOCK_* flags */
+#define EQUAL(argument, value)                                            \
+        {                                                                 \
+                argument, SCMP_CMP_MASKED_EQ, LOW_WORD, (uint32_t)(value) \
+        }
+#define HAS_BIT(argument, value)                               \
+        {                                                      \
+                argument, SCMP_CMP_MASKED_EQ, (value), (value) \
+        }
+#define KIND(value)                                 \
+        {                                           \
+                1, SCMP_CMP_MASKED_EQ, 0xf, (value) \
+        } /* of a socket, without SOCK_* flags */
 
 struct refusal {
         const char *name;
-        unsigned unless;  /* JAIL_FILTER_*: flags that leave it out */
-        unsigned only;    /* flags that it needs */
+        unsigned unless; /* JAIL_FILTER_*: flags that leave it out */
+        unsigned only;   /* flags that it needs */
         int number;
         unsigned count;
         struct scmp_arg_cmp arguments[2];
@@ -111,10 +121,14 @@ static void release_context(scmp_filter_ctx *context)
 static bool is_allowed(enum verdict verdict, unsigned flags)
 {
         switch (verdict) {
-        case VERDICT_ALLOW: return true;
-        case VERDICT_RELAXED: return (flags & JAIL_FILTER_STRICT) == 0;
-        case VERDICT_NESTED: return (flags & JAIL_FILTER_NESTED) != 0;
-        case VERDICT_REFUSE: return false;
+        case VERDICT_ALLOW:
+                return true;
+        case VERDICT_RELAXED:
+                return (flags & JAIL_FILTER_STRICT) == 0;
+        case VERDICT_NESTED:
+                return (flags & JAIL_FILTER_NESTED) != 0;
+        case VERDICT_REFUSE:
+                return false;
         }
         return false;
 }
@@ -289,26 +303,17 @@ unsigned jail_filter_flags(const struct policy *policy)
                (policy->nested ? JAIL_FILTER_NESTED : 0U);
 }
 
-/* FNV-1a: names inputs apart; the cache directory is root's, so nobody is there to look for collisions. */
-static void mix(uint64_t *hash, const void *data, size_t size)
-{
-        const unsigned char *bytes = data;
-
-        for (size_t i = 0; i < size; i++)
-                *hash = (*hash ^ bytes[i]) * 0x100000001b3ULL;
-}
-
 static void mix_refusal(uint64_t *hash, const struct refusal *refusal)
 {
         uint64_t rest[] = { refusal->unless, refusal->only, (uint64_t)refusal->number, refusal->count };
 
-        mix(hash, refusal->name, strlen(refusal->name) + 1);
-        mix(hash, rest, sizeof(rest));
+        cache_mix(hash, refusal->name, strlen(refusal->name) + 1);
+        cache_mix(hash, rest, sizeof(rest));
         for (unsigned i = 0; i < refusal->count; i++) {
                 const struct scmp_arg_cmp *argument = &refusal->arguments[i];
                 uint64_t parts[] = { argument->arg, (uint64_t)argument->op, argument->datum_a, argument->datum_b };
 
-                mix(hash, parts, sizeof(parts));
+                cache_mix(hash, parts, sizeof(parts));
         }
 }
 
@@ -316,15 +321,15 @@ uint64_t jail_filter_key(unsigned flags)
 {
         const struct scmp_version *version = seccomp_version();
         uint64_t numbers[] = { version->major, version->minor, version->micro, seccomp_arch_native(), flags };
-        uint64_t hash = 0xcbf29ce484222325ULL;
+        uint64_t hash = CACHE_HASH_INIT;
 
-        mix(&hash, AGENTSH_VERSION, sizeof(AGENTSH_VERSION));
-        mix(&hash, numbers, sizeof(numbers));
+        cache_mix(&hash, AGENTSH_VERSION, sizeof(AGENTSH_VERSION));
+        cache_mix(&hash, numbers, sizeof(numbers));
         for (size_t i = 0; i < sizeof(system_calls) / sizeof(system_calls[0]); i++) {
                 unsigned char verdict = (unsigned char)system_calls[i].verdict;
 
-                mix(&hash, system_calls[i].name, strlen(system_calls[i].name) + 1);
-                mix(&hash, &verdict, 1);
+                cache_mix(&hash, system_calls[i].name, strlen(system_calls[i].name) + 1);
+                cache_mix(&hash, &verdict, 1);
         }
         for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
                 mix_refusal(&hash, &refusals[i]);

@@ -19,11 +19,14 @@
 #define JAIL_FILTER_NESTED (1U << 1)
 
 struct jail_filter {
-        size_t count;              /* instructions */
-        struct sock_filter *code;  /* owned, from malloc */
+        size_t count;             /* instructions */
+        struct sock_filter *code; /* owned, from malloc */
 };
 
-#define JAIL_FILTER_INIT { .count = 0, .code = NULL }
+#define JAIL_FILTER_INIT                 \
+        {                                \
+                .count = 0, .code = NULL \
+        }
 
 void jail_filter_done(struct jail_filter *filter);
 

@@ -11,6 +11,7 @@ static const struct jail_step steps[] = {
         /* the monitor: what comes from the host is opened and checked */
         { "policy", JAIL_PREPARE, jail_check_policy },
         { "open init", JAIL_PREPARE, jail_open_init },
+        { "prepare etc", JAIL_PREPARE, jail_open_etc },
         { "open home", JAIL_PREPARE, jail_open_home },
         { "subordinate ids", JAIL_PREPARE, jail_find_subids },
         { "load filter", JAIL_PREPARE, jail_open_filter },
@@ -20,8 +21,8 @@ static const struct jail_step steps[] = {
         { "private mounts", JAIL_BUILD, jail_unshare_propagation },
         { "root", JAIL_BUILD, jail_mount_root },
         { "system directories", JAIL_BUILD, jail_mount_system },
-        { "make etc", JAIL_BUILD, jail_make_etc },
-        { "bind etc", JAIL_BUILD, jail_bind_etc },
+        { "account files", JAIL_BUILD, jail_make_account },
+        { "etc", JAIL_BUILD, jail_mount_etc },
         { "make dev", JAIL_BUILD, jail_make_dev },
         { "make home", JAIL_BUILD, jail_make_home },
         { "read-only root", JAIL_BUILD, jail_seal_root },

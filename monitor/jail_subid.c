@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILE_MAX (4U * 1024 * 1024)
+#define FILE_MAX       (4U * 1024 * 1024)
 #define LINE_MAX_BYTES 256
 
 struct entry {
@@ -114,12 +114,13 @@ int subid_find_in_text(const char *text, size_t size, const char *name, const ch
         if (r < 0)
                 return r;
         if (r == 0)
-                return error_text(err, ENOENT, "%s has no range of %d ids for %s, which fake_root needs "
-                                               "(usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST %s)",
+                return error_text(err, ENOENT,
+                                  "%s has no range of %d ids for %s, which fake_root needs "
+                                  "(usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST %s)",
                                   name, SUBID_COUNT, account, account);
         if (entry.first < SUBID_FIRST)
-                return error_text(err, EINVAL, "%s:%u: the range begins below %d, among the ids of real accounts",
-                                  name, reader.line, SUBID_FIRST);
+                return error_text(err, EINVAL, "%s:%u: the range begins below %d, among the ids of real accounts", name,
+                                  reader.line, SUBID_FIRST);
         range = (struct subid_range){ .first = (uint32_t)entry.first, .count = (uint32_t)entry.count };
         r = check_overlaps(start, account, uid, &range, err);
         if (r < 0)

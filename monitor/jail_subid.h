@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SUBID_COUNT 65535     /* ids that fake_root needs: 1 to 65535 inside */
-#define SUBID_FIRST 65536     /* lowest id that a range may begin with: below are real accounts */
+#define SUBID_COUNT 65535 /* ids that fake_root needs: 1 to 65535 inside */
+#define SUBID_FIRST 65536 /* lowest id that a range may begin with: below are real accounts */
 
 struct subid_range {
         uint32_t first, count;
@@ -27,7 +27,6 @@ must_check int subid_find_in_text(const char *text, size_t size, const char *nam
                                   struct subid_range *ret, struct error *err);
 
 /* The same for the file at `path`: root's, not writable by others, no link on the way. */
-must_check int subid_find(const char *path, const char *account, uid_t uid, struct subid_range *ret,
-                          struct error *err);
+must_check int subid_find(const char *path, const char *account, uid_t uid, struct subid_range *ret, struct error *err);
 
 #endif

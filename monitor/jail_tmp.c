@@ -15,8 +15,7 @@ static int fill_run(int run_fd, uid_t uid, gid_t gid, struct error *err)
         char user[32];
 
         (void)snprintf(user, sizeof(user), "user/%u", (unsigned)uid);
-        if (mkdirat(run_fd, "lock", 01777) < 0 || mkdirat(run_fd, "user", 0755) < 0 ||
-            mkdirat(run_fd, user, 0700) < 0)
+        if (mkdirat(run_fd, "lock", 01777) < 0 || mkdirat(run_fd, "user", 0755) < 0 || mkdirat(run_fd, user, 0700) < 0)
                 return error_errno(err, errno, "cannot make the directories of /run");
         if (fchownat(run_fd, user, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return error_errno(err, errno, "cannot give /run/%s to the agent", user);
@@ -32,8 +31,7 @@ int jail_mount_temporary(struct jail *jail, struct error *err)
         const struct tier_request *request = jail->request;
 
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                cleanup_close int fd = mount_new_tmpfs(request->policy->tmp, places[i].mode, 0, 0, MOUNT_WRITABLE,
-                                                       err);
+                cleanup_close int fd = mount_new_tmpfs(request->policy->tmp, places[i].mode, 0, 0, MOUNT_WRITABLE, err);
                 int r = fd < 0 ? fd : mount_attach(fd, jail->root_fd, places[i].path, err);
 
                 if (r >= 0 && places[i].path[0] == 'r')

@@ -66,8 +66,9 @@ int jail_unshare_user(struct jail *jail, struct error *err)
         int r;
 
         if (unshare(CLONE_NEWUSER) < 0)
-                return error_errno(err, errno, "cannot make a user namespace (see the sysctl "
-                                               "user.max_user_namespaces)");
+                return error_errno(err, errno,
+                                   "cannot make a user namespace (see the sysctl "
+                                   "user.max_user_namespaces)");
         r = jail_sync_send(jail->sync_fd, JAIL_SYNC_MAP, err);
         return r < 0 ? r : jail_sync_wait(jail->sync_fd, JAIL_SYNC_MAPPED, NULL, err);
 }

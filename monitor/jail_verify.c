@@ -9,9 +9,9 @@
 #include <sys/capability.h>
 
 /* Written down once more on purpose: a slip in what jail_caps.c keeps must not excuse itself here. */
-#define FAKE_ROOT_SET                                                                                       \
-        (1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID |           \
-         1ULL << CAP_SETGID | 1ULL << CAP_SETUID)
+#define FAKE_ROOT_SET                                                                                                  \
+        (1ULL << CAP_CHOWN | 1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER | 1ULL << CAP_FSETID | 1ULL << CAP_SETGID | \
+         1ULL << CAP_SETUID)
 
 int jail_verify(struct jail *jail, struct error *err)
 {

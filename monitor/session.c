@@ -159,6 +159,16 @@ static int add_settings(struct init_config *config, const struct policy *policy,
         return 0;
 }
 
+static bool copy_field(char *ret, size_t size, const char *text)
+{
+        size_t length = strlen(text);
+
+        if (length >= size)
+                return false;
+        memcpy(ret, text, length + 1);
+        return true;
+}
+
 static int fill_config(struct session *session, struct error *err)
 {
         const struct policy *policy = &session->account.policy;
@@ -174,11 +184,10 @@ static int fill_config(struct session *session, struct error *err)
 
         config->magic = STATUS_MAGIC;
         config->uid = policy->fake_root ? 0 : session->account.uid;
-        if (strlen(session->account.home) >= sizeof(config->home) || strlen(policy->shell) >= sizeof(config->shell))
+        if (!copy_field(config->user, sizeof(config->user), user) ||
+            !copy_field(config->home, sizeof(config->home), session->account.home) ||
+            !copy_field(config->shell, sizeof(config->shell), policy->shell))
                 return error_errno(err, ENAMETOOLONG, "the home or the shell of %s", session->request.user);
-        (void)snprintf(config->user, sizeof(config->user), "%s", user);
-        (void)snprintf(config->home, sizeof(config->home), "%s", session->account.home);
-        (void)snprintf(config->shell, sizeof(config->shell), "%s", policy->shell);
         for (size_t i = 0; i < sizeof(base) / sizeof(base[0]); i++) {
                 int r = add_variable(config, base[i].name, base[i].value, err);
 

@@ -33,6 +33,7 @@ static const struct jail_places host_places = {
         .init = AGENTSH_LIBEXEC_DIR "/agentsh-init",
         .homes = AGENTSH_STATE_DIR "/homes",
         .filters = AGENTSH_RUNTIME_DIR "/seccomp",
+        .etc = AGENTSH_RUNTIME_DIR "/etc",
         .subuid = "/etc/subuid",
         .subgid = "/etc/subgid",
 };
@@ -41,6 +42,7 @@ void jail_done(struct jail *jail)
 {
         cleanup_close_fd(&jail->init_fd);
         cleanup_close_fd(&jail->home_fd);
+        cleanup_close_fd(&jail->etc_fd);
         jail_filter_done(&jail->filter);
 }
 #define cleanup_jail __attribute__((cleanup(jail_done)))
@@ -238,15 +240,19 @@ static int probe_system_calls(struct error *err)
         static const struct {
                 long number;
                 const char *name, *since;
-        } needed[] = { { SYS_clone3, "clone3", "5.3" },         { SYS_open_tree, "open_tree", "5.2" },
-                       { SYS_pidfd_open, "pidfd_open", "5.3" }, { SYS_close_range, "close_range", "5.9" },
+        } needed[] = { { SYS_clone3, "clone3", "5.3" },
+                       { SYS_open_tree, "open_tree", "5.2" },
+                       { SYS_pidfd_open, "pidfd_open", "5.3" },
+                       { SYS_close_range, "close_range", "5.9" },
                        { SYS_mount_setattr, "mount_setattr", "5.12" } };
 
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
                 /* Arguments that no kernel accepts. */
                 if (syscall(needed[i].number, -1, -1, -1, -1, -1, -1) < 0 && errno == ENOSYS)
-                        return error_text(err, ENOSYS, "the kernel (or a filter over this process) lacks %s, which "
-                                                       "Linux has since %s", needed[i].name, needed[i].since);
+                        return error_text(err, ENOSYS,
+                                          "the kernel (or a filter over this process) lacks %s, which "
+                                          "Linux has since %s",
+                                          needed[i].name, needed[i].since);
         return 0;
 }
 
@@ -267,8 +273,9 @@ static int probe_namespaces(struct error *err)
         if (r < 0)
                 return r;
         if (strcmp(text, "0") == 0)
-                return error_text(err, ENOSPC, "user namespaces are switched off: sysctl user.max_user_namespaces is "
-                                               "0; set it to 1000 or more in /etc/sysctl.d");
+                return error_text(err, ENOSPC,
+                                  "user namespaces are switched off: sysctl user.max_user_namespaces is "
+                                  "0; set it to 1000 or more in /etc/sysctl.d");
         return 0;
 }
 

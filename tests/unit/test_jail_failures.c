@@ -190,6 +190,21 @@ static void inits_that_are_not_roots(void **state)
         assert_refused("open init");
 }
 
+static void caches_that_others_can_write(void **state)
+{
+        struct error err = ERROR_INIT;
+
+        (void)state;
+        open_lab();
+        if (jail_lab_start(&lab, &err) < 0 || jail_lab_stop(&lab, &err) < 0)
+                fail_msg("%s", err.text);
+        assert_int_equal(chmod(lab.etc, 0777), 0);
+        assert_refused("prepare etc");
+        assert_int_equal(chmod(lab.etc, 0700), 0);
+        assert_int_equal(chown(lab.filters, JAIL_LAB_UID, 0), 0);
+        assert_refused("load filter");
+}
+
 static void fake_root_without_ids(void **state)
 {
         cleanup_close int fd = -EBADF;
@@ -367,18 +382,13 @@ static void each_step_is_missed(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                FAILURE(settings_of_other_versions),
-                FAILURE(root_as_agent),
-                FAILURE(homes_in_the_wrong_place),
-                FAILURE(data_homes_that_are_not_the_agents),
-                FAILURE(inits_that_are_not_roots),
-                FAILURE(fake_root_without_ids),
-                FAILURE(tiers),
-                FAILURE(probe_says_what_is_missing),
-                FAILURE(stop_is_idempotent),
+                FAILURE(settings_of_other_versions), FAILURE(root_as_agent),
+                FAILURE(homes_in_the_wrong_place),   FAILURE(data_homes_that_are_not_the_agents),
+                FAILURE(inits_that_are_not_roots),   FAILURE(caches_that_others_can_write),
+                FAILURE(fake_root_without_ids),      FAILURE(tiers),
+                FAILURE(probe_says_what_is_missing), FAILURE(stop_is_idempotent),
 #ifdef AGENTSH_FAULTS
-                FAILURE(each_step_fails_once),
-                FAILURE(each_step_is_missed),
+                FAILURE(each_step_fails_once),       FAILURE(each_step_is_missed),
 #endif
         };
 

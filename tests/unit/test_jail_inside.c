@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "tests/lib/jail_facts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -198,6 +199,43 @@ static void ends_with_its_monitor(void **state)
         (void)close(line[1]);
 }
 
+/* Eight first logins at once, before anything is cached: all come up, and one prepared /etc is left. */
+static void first_logins_share_what_they_prepare(void **state)
+{
+        pid_t pids[8];
+        DIR *dir;
+        struct dirent *entry;
+        unsigned trees = 0;
+
+        (void)state;
+        open_lab();
+        (void)fflush(NULL);
+        for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+                pids[i] = fork();
+                if (pids[i] == 0) {
+                        struct error err = ERROR_INIT;
+
+                        if (jail_lab_start(&lab, &err) < 0 || jail_lab_stop(&lab, &err) < 0) {
+                                (void)fprintf(stderr, "%s\n", err.text);
+                                _exit(1);
+                        }
+                        _exit(0);
+                }
+        }
+        for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+                int status;
+
+                assert_true(waitpid(pids[i], &status, 0) == pids[i]);
+                assert_int_equal(status, 0);
+        }
+        dir = opendir(lab.etc);
+        assert_non_null(dir);
+        while ((entry = readdir(dir)) != NULL)
+                trees += entry->d_name[0] != '.';
+        (void)closedir(dir);
+        assert_int_equal(trees, 1);
+}
+
 #define INSIDE(test) cmocka_unit_test_teardown(test, close_lab)
 
 int main(void)
@@ -207,6 +245,7 @@ int main(void)
                 INSIDE(host_sockets_are_out_of_reach),
                 INSIDE(user_keyring_is_out_of_reach),
                 INSIDE(ends_with_its_monitor),
+                INSIDE(first_logins_share_what_they_prepare),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
