@@ -34,7 +34,7 @@ struct watch {
         uint64_t active_ms;         /* when CPU time was last seen to grow */
         uint64_t active_cpu_usec;
         uint64_t next_sample_ms;
-        int waiting[WAITING_MAX];   /* attaches answered with the failure, open until the session ends */
+        int waiting[WAITING_MAX];   /* attaches answered with the failure, until they have read it and gone */
         size_t waiting_count;
 };
 
@@ -114,7 +114,34 @@ static void handle_status(struct watch *watch)
         update_state(session, report.channels);
 }
 
-/* The isolation could not be made: tell whoever attaches. The connection stays open, so that the text arrives. */
+/*
+ * Drop what a told client has sent, unread: the request holds its standard streams, and as long as they lie here, sshd
+ * waits for their end. Closing the connection at once instead would take the text from it that it is to read.
+ */
+static bool drop_messages(int fd)
+{
+        ssize_t size;
+
+        do
+                size = recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
+        while (size > 0);
+        return size < 0 && errno == EAGAIN;
+}
+
+static void tend_waiting(struct watch *watch, const struct pollfd *items)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < watch->waiting_count; i++) {
+                if (items[i].revents == 0 || drop_messages(watch->waiting[i]))
+                        watch->waiting[kept++] = watch->waiting[i];
+                else
+                        cleanup_close_fd(&watch->waiting[i]);
+        }
+        watch->waiting_count = kept;
+}
+
+/* The isolation could not be made: tell whoever attaches. */
 static void answer_waiting(struct watch *watch)
 {
         struct session *session = watch->session;
@@ -196,7 +223,7 @@ static void wait_once(struct watch *watch)
         struct session *session = watch->session;
         bool failed = session->failure.number != 0;
         uint64_t now = process_monotonic_ms();
-        struct pollfd items[WATCHED];
+        struct pollfd items[WATCHED + WAITING_MAX];
         bool paused;
 
         if (now - watch->second_start >= 1000) {
@@ -210,7 +237,9 @@ static void wait_once(struct watch *watch)
         items[WATCH_STATUS] = (struct pollfd){ .fd = paused ? -1 : session->isolation.status_fd, .events = POLLIN };
         items[WATCH_INIT] = (struct pollfd){ .fd = session->isolation.pidfd, .events = POLLIN };
         items[WATCH_ATTACH] = (struct pollfd){ .fd = failed ? session->attach_fd : -1, .events = POLLIN };
-        if (poll(items, WATCHED, next_timeout(watch, now, paused)) < 0) {
+        for (size_t i = 0; i < watch->waiting_count; i++)
+                items[WATCHED + i] = (struct pollfd){ .fd = watch->waiting[i], .events = POLLIN };
+        if (poll(items, WATCHED + watch->waiting_count, next_timeout(watch, now, paused)) < 0) {
                 if (errno != EINTR)
                         end(session, ENDING_INIT);
                 return;
@@ -225,6 +254,7 @@ static void wait_once(struct watch *watch)
                 handle_status(watch);
         if (items[WATCH_INIT].revents != 0)
                 end(session, ENDING_INIT);
+        tend_waiting(watch, items + WATCHED);
         if (items[WATCH_ATTACH].revents != 0)
                 answer_waiting(watch);
         check_time(watch, process_monotonic_ms());
