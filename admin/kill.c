@@ -65,7 +65,7 @@ static int kill_sessions(char *const *ids, int count)
         if (session_list_read(NULL, &list, &err) < 0)
                 return output_error(&err);
         for (int i = 0; i < count; i++) {
-                const struct session_state *state;
+                const struct session_state *state = NULL;
 
                 if (find_session(&list, ids[i], &state, &err) < 0)
                         status = output_error(&err);

@@ -1,0 +1,90 @@
+"""One guest: QEMU without KVM, a console log, a disk with the tree, and a port on which the guest reports."""
+import os
+import pathlib
+import subprocess
+import time
+
+MEMORY = "2048"
+PROCESSORS = "2"
+
+
+class Machine:
+    """Starts with `with`; QEMU is ended by its pid in any case."""
+
+    def __init__(self, image, tree, directory, tsc_khz):
+        self.image, self.tree, self.tsc_khz = image, tree, tsc_khz
+        self.directory = pathlib.Path(directory)
+        self.console, self.report = self.directory / "console.log", self.directory / "report.tap"
+        self.process = None
+
+    def command(self):
+        # One thread: with several, QEMU now and then runs a stale int3 while the guest patches its own code.
+        append = (f"root=/dev/vda rw console=ttyS0 panic=30 tsc_early_khz={self.tsc_khz} mitigations=off quiet "
+                  "systemd.show_status=0")
+        return ["nice", "-n", "10", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+                "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", PROCESSORS, "-m", MEMORY,
+                "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append", append,
+                "-drive", f"file={self.image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe",
+                "-device", "virtio-blk-pci,drive=root",
+                "-drive", f"file={self.tree},format=raw,if=none,id=tree,readonly=on",
+                "-device", "virtio-blk-pci,drive=tree",
+                "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+                "-chardev", f"file,id=report,path={self.report}",
+                "-device", "virtserialport,chardev=report,name=lab.report",
+                "-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
+
+    def __enter__(self):
+        # The changes to the disk go to a nameless file in TMPDIR.
+        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=open(self.directory / "qemu.log", "wb"), start_new_session=True,
+                                        env={**os.environ, "TMPDIR": str(self.directory)})
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def running(self):
+        return self.process.poll() is None
+
+    def tail(self, lines=25):
+        try:
+            text = self.console.read_text(errors="replace")
+        except FileNotFoundError:
+            return []
+        return text.replace("\r", "").splitlines()[-lines:]
+
+    def panicked(self):
+        return any("Kernel panic" in line for line in self.tail(60))
+
+    def lines(self, boot_seconds, silence_seconds, total_seconds):
+        """Whole lines of the report as they come. Ends with the guest; raises TimeoutError with what it waited for."""
+        start = last = time.monotonic()
+        offset, rest, first = 0, "", True
+        while True:
+            running = self.running()
+            with open(self.report, "rb") if self.report.exists() else open(os.devnull, "rb") as report:
+                report.seek(offset)
+                data = report.read()
+            now = time.monotonic()
+            if data:
+                offset, last, first = offset + len(data), now, False
+                *whole, rest = (rest + data.decode(errors="replace")).split("\n")
+                yield from whole
+                continue
+            if not running:
+                return
+            if self.panicked():
+                raise TimeoutError("the guest's kernel panicked")
+            if first and now - start > boot_seconds:
+                raise TimeoutError(f"the guest did not report within {boot_seconds} s of its start")
+            if not first and now - last > silence_seconds:
+                raise TimeoutError(f"the guest was silent for {silence_seconds} s")
+            if now - start > total_seconds:
+                raise TimeoutError(f"the guest did not finish within {total_seconds} s")
+            time.sleep(0.3)
