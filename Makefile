@@ -36,6 +36,7 @@ include make/test.mk
 include make/install.mk
 include make/check.mk
 include make/lint.mk
+include make/lab.mk
 
 help:
 	@printf '%s\n' \

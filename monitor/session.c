@@ -28,6 +28,14 @@ void session_socket_path(const struct session *session, char *ret, size_t size)
         (void)snprintf(ret, size, "%s/%s/%s", AGENTSH_SESSIONS_DIR, session->rundir.id, SESSION_ATTACH_SOCKET);
 }
 
+static int check_prepared(struct session *session, struct error *err)
+{
+        if (session->ahead->failure.number == 0)
+                return 0;
+        *err = session->ahead->failure;
+        return -err->number;
+}
+
 static int check_audit(struct session *session, struct error *err)
 {
         (void)session;
@@ -70,7 +78,7 @@ static int make_cgroup(struct session *session, struct error *err)
 
         if (r < 0)
                 return r;
-        r = cgroup_prepare(err);
+        r = session->ahead->cgroups ? 0 : cgroup_prepare(err);
         if (r < 0)
                 return r;
         r = cgroup_create(&session->cgroup, &session->account.policy, session->rundir.id, device, err);
@@ -127,8 +135,8 @@ static int bind_attach(struct session *session, struct error *err)
         session->attach_fd = seqpacket_listen(path, 0600, ATTACH_BACKLOG, err);
         if (session->attach_fd < 0)
                 return session->attach_fd;
-        if (fchownat(session->rundir.fd, SESSION_ATTACH_SOCKET, session->account.uid, (gid_t)-1,
-                     AT_SYMLINK_NOFOLLOW) < 0)
+        if (fchownat(session->rundir.fd, SESSION_ATTACH_SOCKET, session->account.uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) <
+            0)
                 return error_errno(err, errno, "cannot give the attach socket to the account");
         return 0;
 }
@@ -202,14 +210,9 @@ static const struct step {
         const char *name;
         int (*run)(struct session *session, struct error *err);
 } steps[] = {
-        { "audit log", check_audit },
-        { "session slot", take_slot },
-        { "runtime directory", make_rundir },
-        { "init configuration", fill_config },
-        { "cgroup", make_cgroup },
-        { "state file", write_state },
-        { "variables file", write_keep },
-        { "attach socket", bind_attach },
+        { "preparation", check_prepared },    { "audit log", check_audit },          { "session slot", take_slot },
+        { "runtime directory", make_rundir }, { "init configuration", fill_config }, { "cgroup", make_cgroup },
+        { "state file", write_state },        { "variables file", write_keep },      { "attach socket", bind_attach },
 };
 
 #ifdef AGENTSH_FAULTS
@@ -253,8 +256,7 @@ int session_open(struct session *session, struct error *err)
 
                 if (OMIT_POINT(steps[i].name))
                         continue;
-                r = FAULT_POINT(steps[i].name) ? error_errno(err, EIO, "injected fault")
-                                               : steps[i].run(session, err);
+                r = FAULT_POINT(steps[i].name) ? error_errno(err, EIO, "injected fault") : steps[i].run(session, err);
                 if (r >= 0)
                         continue;
                 r = error_prefix(err, "%s", steps[i].name);
@@ -274,6 +276,7 @@ static int start_isolation(struct session *session, struct error *err)
                 .gid = session->account.gid,
                 .home = session->account.home,
                 .attach_fd = session->attach_fd,
+                .ahead = &session->ahead->tier,
                 .cgroup = &session->cgroup,
                 .config = &session->config,
         };

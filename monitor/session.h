@@ -1,6 +1,7 @@
 /*
  * session.h - one session from the PAM module's request to its last trace.
  *
+ *   session_prepare what can be done before there is a session: between PAM's account phase and its session phase
  *   session_open    everything that must hold before the login may go on: slot, runtime directory, cgroup, socket
  *   session_start   the isolation, made while the PAM application goes on with its own work
  *   session_watch   waits for the end: closed, caller dead, time over, idle, administrator, process 1 dead
@@ -22,12 +23,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What session_prepare did; one session uses it. */
+struct session_ahead {
+        bool cgroups; /* cgroup_prepare is done */
+        struct tier_ahead tier;
+        struct error failure; /* of the tier's part: no session can follow */
+};
+
+#define SESSION_AHEAD_INIT                                     \
+        {                                                      \
+                .tier = TIER_AHEAD_INIT, .failure = ERROR_INIT \
+        }
+
 struct session {
         struct control_request request;
         struct account account;
-        int connection;                 /* to the PAM module; not owned */
-        int caller_pidfd;               /* the PAM application; not owned */
-        int signal_fd;                  /* SIGTERM, SIGINT, SIGHUP of the monitor; not owned */
+        int connection;              /* to the PAM module; not owned */
+        int caller_pidfd;            /* the PAM application; not owned */
+        int signal_fd;               /* SIGTERM, SIGINT, SIGHUP of the monitor; not owned */
+        struct session_ahead *ahead; /* not owned */
         struct rundir rundir;
         int slot_fd;
         int attach_fd;
@@ -35,17 +49,21 @@ struct session {
         struct isolation isolation;
         struct session_state state;
         struct init_config config;
-        struct cgroup_usage usage;      /* as last read */
-        uint64_t opened_ms;             /* process_monotonic_ms */
-        uint32_t hit;                   /* LIMIT_MASK bits */
+        struct cgroup_usage usage; /* as last read */
+        uint64_t opened_ms;        /* process_monotonic_ms */
+        uint32_t hit;              /* LIMIT_MASK bits */
         enum ending ending;
-        struct error failure;           /* why the isolation could not be made */
+        struct error failure; /* why the isolation could not be made */
 };
+
+/* Opening the session that follows takes less time then, and tells what failed. Undone by session_ahead_done. */
+void session_prepare(struct session_ahead *ahead, const struct tier *tier);
+void session_ahead_done(struct session_ahead *ahead);
 
 /* Attach socket's path for the READY reply. */
 void session_socket_path(const struct session *session, char *ret, size_t size);
 
-/* `session` is zeroed but for request, account, connection, caller_pidfd, signal_fd. On failure nothing is left. */
+/* `session` is zeroed but for request, account, connection, caller_pidfd, signal_fd, ahead. On failure nothing is left. */
 must_check int session_open(struct session *session, struct error *err);
 
 /* On failure session->failure holds the reason too; the session stays open so that waiting attaches get it. */

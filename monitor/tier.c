@@ -1,8 +1,15 @@
 /* tier.c - which tier a policy means. */
 #include "monitor/tier.h"
 
+#include "common/cleanup.h"
+
 #include <errno.h>
 #include <stddef.h>
+
+void tier_ahead_done(struct tier_ahead *ahead)
+{
+        cleanup_close_fd(&ahead->network_fd);
+}
 
 const struct tier *tier_find(const struct policy *policy, struct error *err)
 {

@@ -11,6 +11,15 @@
 
 #include <sys/types.h>
 
+/* What a tier can make before it knows the session. */
+struct tier_ahead {
+        int network_fd; /* a network namespace for one session, owned; -EBADF: none */
+};
+
+#define TIER_AHEAD_INIT { .network_fd = -EBADF }
+
+void tier_ahead_done(struct tier_ahead *ahead);
+
 /* What a tier is given. Nothing in it is owned by the tier. */
 struct tier_request {
         const struct policy *policy;
@@ -19,6 +28,7 @@ struct tier_request {
         gid_t gid;
         const char *home;                 /* passwd home: where the data home appears inside */
         int attach_fd;                    /* listening attach socket, to become ATTACH_LISTEN_FD of init */
+        struct tier_ahead *ahead;         /* what `prepare` made, to be taken from here; NULL: nothing */
         const struct cgroup *cgroup;      /* every process of the isolation is born or put here */
         const struct init_config *config; /* sent to init as the first message on its STATUS_FD */
 };
@@ -36,6 +46,11 @@ struct tier {
         const char *name;
         /* 0 when this host can run the tier for this policy, else an error that names the missing knob. */
         int (*probe)(const struct policy *policy, uid_t uid, struct error *err);
+        /*
+         * Make ahead what takes long and needs no session. NULL: there is nothing. Idempotent. After a failure this
+         * process must not open a session.
+         */
+        int (*prepare)(struct tier_ahead *ahead, struct error *err);
         /* Build it and start init. Returns when init has been executed; on failure nothing is left. */
         int (*start)(const struct tier_request *request, struct isolation *ret, struct error *err);
         /* Kill it, reap its process 1 and undo what start did outside of it. Idempotent. */

@@ -21,7 +21,8 @@ def step_names():
 
 @pytest.fixture(scope="module")
 def listener(work, installed, faults_monitor):
-    with installation.Listener(work, program=faults_monitor) as running:
+    # Shared propagation, as systemd has it: a jail that leaves it on is seen at once.
+    with installation.Listener(work, program=faults_monitor, mounts="mount --make-rshared /") as running:
         yield running
 
 
@@ -31,7 +32,7 @@ def test_there_are_steps(faults_monitor):
 
 @pytest.mark.parametrize("step", step_names())
 def test_step_fails(listener, agent, step):
-    before = traces.Snapshot({agent.uid})
+    before = traces.Snapshot()
     listener.restart(AGENTSH_FAULT=step)
     done = host.run("su", "-", agent.name, "-c", INSIDE, env=environment())
     seen = done.stdout + done.stderr
@@ -39,17 +40,17 @@ def test_step_fails(listener, agent, step):
     assert done.returncode != 0
     assert step in seen, f"what the user saw does not name the step: {seen!r}"
     assert step in listener.read_log()
-    assert traces.wait_for_none(before, {agent.uid}) == []
+    assert traces.wait_for_none(before) == []
 
 
-@pytest.mark.parametrize("step", step_names()[::6])
+@pytest.mark.parametrize("step", step_names()[::8])
 def test_step_fails_by_ssh(listener, agent, sshd, step):
-    before = traces.Snapshot({agent.uid})
+    before = traces.Snapshot()
     listener.restart(AGENTSH_FAULT=step)
-    done = Client(sshd, agent).run(INSIDE)
+    done = Client(sshd, agent).run(INSIDE, timeout=20)
     assert MARK not in done.stdout and done.returncode != 0
     assert step in done.stdout + done.stderr
-    assert traces.wait_for_none(before, {agent.uid}) == []
+    assert traces.wait_for_none(before) == []
 
 
 def test_no_fault_no_refusal(listener, agent):
@@ -72,7 +73,9 @@ INVISIBLE = {
     "login uid": "the listener has none",
     "groups": "the listener has none",
     "signals": "the listener's are the defaults",
-    "limits": "see test_step_is_missed_by_limits",
+    "preparation": "only looks at what the start of the monitor did",
+    "self-test": "only looks at what the steps before it did",
+    "session keyring": "the seccomp filter closes every way to a keyring as well",
 }
 
 

@@ -6,9 +6,11 @@ import re
 
 import accounts
 import host
+import installation
 
 SESSION_ID = re.compile(r"^[0-9a-f]{16}$")
-FIRST_SUBUID = 100_000
+FIRST_SUBUID, LAST_SUBUID = 100_000, 1 << 31
+OUR_ACCOUNTS = (f"account-{accounts.AGENT_PREFIX}", f"account-{accounts.PLAIN_PREFIX}")
 NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup")
 
 
@@ -17,7 +19,8 @@ def cgroup_dirs():
     found = set()
     for base, dirs, _ in os.walk("/sys/fs/cgroup"):
         parts = base.split("/")
-        if any(p.startswith("agentsh") for p in parts) and "account-agentsh-unit-test" not in parts:
+        foreign = any(p.startswith("account-") and not p.startswith(OUR_ACCOUNTS) for p in parts)
+        if any(p.startswith("agentsh") for p in parts) and not foreign:
             if parts[-1] not in ("agentsh", "agentsh.slice", "monitor") and not parts[-1].startswith("agentsh@"):
                 found.add(base)
         dirs[:] = [d for d in dirs if d != "process_api"]
@@ -44,31 +47,15 @@ def test_uids():
 
 
 def ours_processes():
-    """Processes that can be a test's: root's, the accounts', and those of subordinate uids."""
-    known = test_uids() | {0}
-    return [p for p in host.processes() if p.uids & known or min(p.uids) >= FIRST_SUBUID]
+    """The accounts' processes, those of subordinate uids, and the monitors of sessions."""
+    known = test_uids()
+    found = [p for p in host.processes() if p.uids & known or FIRST_SUBUID <= min(p.uids) < LAST_SUBUID]
+    return found + installation.monitors()
 
 
-def agent_processes(uids):
-    """Processes of the agents, of their subordinate uids' inits, and monitors that serve a session."""
-    found = set()
-    for process in ours_processes():
-        ours = bool(process.uids & uids)
-        init = process.exe.startswith(str(host.INIT)) or process.name == "agentsh-init"
-        monitor = process.name == "agentsh-monitor" and "--listen" not in process.command
-        child_monitor = process.name == "agentsh-monitor" and is_session_monitor(process)
-        if ours or init or monitor or child_monitor:
-            found.add((process.pid, process.name, process.uid))
-    return found
-
-
-def is_session_monitor(process):
-    """A monitor that the listener forked: its parent is a monitor too, or it was orphaned while serving."""
-    try:
-        parent = host.Process(process.ppid)
-    except (OSError, KeyError):
-        return False
-    return parent.name == "agentsh-monitor"
+def agent_processes():
+    """A monitor that is just being started, or reaped, is no trace: it is waited for."""
+    return {(p.pid, p.name, p.uid) for p in ours_processes() if p.name != "sshd" or p.uid != 0}
 
 
 def foreign_namespaces():
@@ -93,12 +80,11 @@ class Snapshot:
 
     KINDS = ("mounts", "cgroups", "runtime", "processes", "namespaces")
 
-    def __init__(self, uids=()):
-        uids = set(uids)
+    def __init__(self):
         self.mounts = mounts()
         self.cgroups = cgroup_dirs()
         self.runtime = runtime_entries()
-        self.processes = agent_processes(uids)
+        self.processes = agent_processes()
         self.namespaces = foreign_namespaces()
 
     def since(self, before):
@@ -108,12 +94,12 @@ class Snapshot:
         return new
 
 
-def wait_for_none(before, uids=(), seconds=host.GONE_SECONDS + host.SLACK_SECONDS):
+def wait_for_none(before, seconds=host.GONE_SECONDS + host.SLACK_SECONDS):
     """[] as soon as nothing is left that `before` did not have, else what is left after the time."""
     left = []
 
     def none_left():
-        left[:] = Snapshot(uids).since(before)
+        left[:] = Snapshot().since(before)
         return not left
 
     host.wait_until(none_left, seconds)
