@@ -34,11 +34,11 @@ static void check_user_namespaces(struct findings *findings)
 
         if (!read_sysctl("user/max_user_namespaces", &value)) {
                 finding_add(findings, FINDING_BAD, CHECK, "this kernel has no user namespaces, which the jail needs");
-                finding_remedy(findings, "boot a kernel with CONFIG_USER_NS=y");
+                finding_remedy(findings, "boot a kernel with CONFIG_USER_NS=y, or give accounts tier = chroot");
         } else if (value == 0) {
                 finding_add(findings, FINDING_BAD, CHECK, "user namespaces are off (user.max_user_namespaces is 0)");
                 finding_remedy(findings, "sysctl -w user.max_user_namespaces=15000, and the same in "
-                                         "/etc/sysctl.d/50-agentsh.conf");
+                                         "/etc/sysctl.d/50-agentsh.conf; or give accounts tier = chroot");
         } else {
                 finding_add(findings, FINDING_OK, CHECK, "user namespaces: up to %llu", (unsigned long long)value);
         }

@@ -14,6 +14,7 @@
 #include "monitor/jail_subid.h"
 #include "monitor/tier.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct jail_places {
 struct jail {
         const struct tier_request *request;
         const struct jail_places *places;
+        bool user_namespace; /* false: tier chroot */
 
         /* Opened by the monitor before the builder starts. Mounts are detached clones: attached to nothing. */
         int init_fd;                        /* agentsh-init as a read-only mount of one file */
@@ -62,9 +64,15 @@ enum jail_phase {
         JAIL_FINISH,  /* the monitor, once init has been executed */
 };
 
+enum jail_step_tiers {
+        JAIL_AND_CHROOT,
+        JAIL_ONLY, /* of the user namespace: left out by the tier chroot, where it would mean the host's */
+};
+
 struct jail_step {
         const char *name;
         enum jail_phase phase;
+        enum jail_step_tiers tiers;
         int (*run)(struct jail *jail, struct error *err);
 };
 
@@ -77,9 +85,19 @@ const struct jail_step *jail_steps(size_t *ret_count);
  */
 must_check int jail_run_steps(struct jail *jail, enum jail_phase phase, struct error *err);
 
-/* tier_jail.start with other places, for tests. */
+/* Whether a session of this policy gets a user namespace: any but one of the tier chroot. */
+bool jail_has_user_namespace(const struct policy *policy);
+
+/* Start of the tier that the policy means, jail or chroot, with other places, for tests. */
 must_check int jail_start(const struct tier_request *request, const struct jail_places *places, struct isolation *ret,
                           struct error *err);
+
+/* What both tiers are made of, see tier.h. */
+must_check int jail_start_on_host(const struct tier_request *request, struct isolation *ret, struct error *err);
+must_check int jail_stop(struct isolation *isolation, struct error *err);
+
+/* Whether host and policy have what a session needs. `places` is for subordinate ids; not read by the tier chroot. */
+must_check int jail_probe(const struct policy *policy, const struct jail_places *places, uid_t uid, struct error *err);
 
 /*
  * The life of the builder after clone: runs JAIL_BUILD, whose last step executes init. Reports a failure to the
@@ -126,7 +144,7 @@ must_check int jail_set_login_uid(struct jail *jail, struct error *err);
 must_check int jail_clear_groups(struct jail *jail, struct error *err);
 must_check int jail_unshare_user(struct jail *jail, struct error *err);
 
-/* In the user namespace, with all capabilities there until jail_drop_capabilities. */
+/* In the user namespace, or the host's in the tier chroot, with all capabilities there until jail_drop_capabilities. */
 must_check int jail_forbid_nesting(struct jail *jail, struct error *err);
 must_check int jail_set_user_limits(struct jail *jail, struct error *err);
 must_check int jail_set_identity(struct jail *jail, struct error *err);

@@ -1,8 +1,10 @@
 /*
  * jail_caps.c - gives up every privilege that is left, for good, and proves it by trying to have it back.
  *
- * Inside the user namespace, as the agent, with all capabilities there. Under fake_root six of them stay: they only
- * mean the ids of the map, that is the agent's own and its subordinate range.
+ * The securebits come before the change of identity: without them, root of the host (tier chroot) would lose its
+ * capabilities by it, before the bounding set is empty. From then on as the agent, with all capabilities of the user
+ * namespace it is in. Under fake_root, which is always a namespace of its own, six of them stay: they only mean the ids
+ * of the map, that is the agent's own and its subordinate range.
  */
 #include "monitor/jail.h"
 

@@ -3,7 +3,8 @@
  *
  * Since Linux 5.14 a user namespace remembers its maker's limits of processes, locked memory, queues and signals as
  * the most that all its users may have together *counted on the maker* (root). So these four stay wide until the
- * namespace exists (CAP_SYS_RESOURCE where they have to be raised), and get their values inside.
+ * namespace exists (CAP_SYS_RESOURCE where they have to be raised), and get their values inside. In the tier chroot,
+ * which has no such namespace, the kernel counts them for the agent's uid: for all sessions of the account together.
  */
 #include "monitor/jail.h"
 
@@ -90,7 +91,12 @@ int jail_set_limits(struct jail *jail, struct error *err)
 int jail_set_user_limits(struct jail *jail, struct error *err)
 {
         rlim_t processes = 2 * (rlim_t)jail->request->policy->tasks + NPROC_SLACK;
-        int r = set_limit(RLIMIT_NPROC, "processes", processes, processes, err);
+        int r;
+
+        /* Counted per uid on the whole host, so one session must not eat up the processes of the account's others. */
+        if (!jail->user_namespace)
+                processes *= jail->request->policy->max_sessions;
+        r = set_limit(RLIMIT_NPROC, "processes", processes, processes, err);
 
         if (r >= 0)
                 r = set_limit(RLIMIT_MEMLOCK, "locked memory", MEMLOCK, MEMLOCK, err);

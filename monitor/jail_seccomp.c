@@ -300,7 +300,7 @@ void jail_filter_done(struct jail_filter *filter)
 unsigned jail_filter_flags(const struct policy *policy)
 {
         return (policy->seccomp == SECCOMP_STRICT ? JAIL_FILTER_STRICT : 0U) |
-               (policy->nested ? JAIL_FILTER_NESTED : 0U);
+               (policy->nested && jail_has_user_namespace(policy) ? JAIL_FILTER_NESTED : 0U);
 }
 
 static void mix_refusal(uint64_t *hash, const struct refusal *refusal)

@@ -1,5 +1,5 @@
 /*
- * jail_steps.c - what makes a jail, in order. docs/architecture.md has the same list, with the reasons.
+ * jail_steps.c - what makes a jail or a chroot, in order. docs/architecture.md has the same list, with the reasons.
  */
 #include "monitor/jail.h"
 
@@ -9,57 +9,57 @@
 
 static const struct jail_step steps[] = {
         /* the monitor: what comes from the host is opened and checked */
-        { "policy", JAIL_PREPARE, jail_check_policy },
-        { "open init", JAIL_PREPARE, jail_open_init },
-        { "prepare etc", JAIL_PREPARE, jail_open_etc },
-        { "open home", JAIL_PREPARE, jail_open_home },
-        { "subordinate ids", JAIL_PREPARE, jail_find_subids },
-        { "load filter", JAIL_PREPARE, jail_open_filter },
+        { "policy", JAIL_PREPARE, JAIL_AND_CHROOT, jail_check_policy },
+        { "open init", JAIL_PREPARE, JAIL_AND_CHROOT, jail_open_init },
+        { "prepare etc", JAIL_PREPARE, JAIL_AND_CHROOT, jail_open_etc },
+        { "open home", JAIL_PREPARE, JAIL_AND_CHROOT, jail_open_home },
+        { "subordinate ids", JAIL_PREPARE, JAIL_ONLY, jail_find_subids },
+        { "load filter", JAIL_PREPARE, JAIL_AND_CHROOT, jail_open_filter },
         /* the builder, root of the host in new pid, mount, IPC and UTS namespaces: the view */
-        { "enter cgroup", JAIL_BUILD, jail_enter_cgroup },
-        { "leave terminal", JAIL_BUILD, jail_leave_terminal },
-        { "private mounts", JAIL_BUILD, jail_unshare_propagation },
-        { "root", JAIL_BUILD, jail_mount_root },
-        { "system directories", JAIL_BUILD, jail_mount_system },
-        { "account files", JAIL_BUILD, jail_make_account },
-        { "etc", JAIL_BUILD, jail_mount_etc },
-        { "make dev", JAIL_BUILD, jail_make_dev },
-        { "make home", JAIL_BUILD, jail_make_home },
-        { "read-only root", JAIL_BUILD, jail_seal_root },
-        { "devices", JAIL_BUILD, jail_bind_devices },
-        { "devpts", JAIL_BUILD, jail_mount_devpts },
-        { "proc", JAIL_BUILD, jail_mount_proc },
-        { "proc masks", JAIL_BUILD, jail_mask_proc },
-        { "tmpfs", JAIL_BUILD, jail_mount_temporary },
-        { "home", JAIL_BUILD, jail_mount_home },
-        { "pivot root", JAIL_BUILD, jail_pivot },
+        { "enter cgroup", JAIL_BUILD, JAIL_AND_CHROOT, jail_enter_cgroup },
+        { "leave terminal", JAIL_BUILD, JAIL_AND_CHROOT, jail_leave_terminal },
+        { "private mounts", JAIL_BUILD, JAIL_AND_CHROOT, jail_unshare_propagation },
+        { "root", JAIL_BUILD, JAIL_AND_CHROOT, jail_mount_root },
+        { "system directories", JAIL_BUILD, JAIL_AND_CHROOT, jail_mount_system },
+        { "account files", JAIL_BUILD, JAIL_AND_CHROOT, jail_make_account },
+        { "etc", JAIL_BUILD, JAIL_AND_CHROOT, jail_mount_etc },
+        { "make dev", JAIL_BUILD, JAIL_AND_CHROOT, jail_make_dev },
+        { "make home", JAIL_BUILD, JAIL_AND_CHROOT, jail_make_home },
+        { "read-only root", JAIL_BUILD, JAIL_AND_CHROOT, jail_seal_root },
+        { "devices", JAIL_BUILD, JAIL_AND_CHROOT, jail_bind_devices },
+        { "devpts", JAIL_BUILD, JAIL_AND_CHROOT, jail_mount_devpts },
+        { "proc", JAIL_BUILD, JAIL_AND_CHROOT, jail_mount_proc },
+        { "proc masks", JAIL_BUILD, JAIL_AND_CHROOT, jail_mask_proc },
+        { "tmpfs", JAIL_BUILD, JAIL_AND_CHROOT, jail_mount_temporary },
+        { "home", JAIL_BUILD, JAIL_AND_CHROOT, jail_mount_home },
+        { "pivot root", JAIL_BUILD, JAIL_AND_CHROOT, jail_pivot },
         /* what is inherited */
-        { "network", JAIL_BUILD, jail_enter_network },
-        { "host name", JAIL_BUILD, jail_set_hostname },
-        { "session keyring", JAIL_BUILD, jail_join_keyring },
-        { "limits", JAIL_BUILD, jail_set_limits },
-        { "scheduling", JAIL_BUILD, jail_reset_scheduling },
-        { "oom score", JAIL_BUILD, jail_reset_oom_score },
-        { "login uid", JAIL_BUILD, jail_set_login_uid },
-        { "groups", JAIL_BUILD, jail_clear_groups },
-        { "cgroup namespace", JAIL_BUILD, jail_unshare_cgroup },
-        /* the user namespace last; what is left of privilege goes for good */
-        { "user namespace", JAIL_BUILD, jail_unshare_user },
-        { "forbid nesting", JAIL_BUILD, jail_forbid_nesting },
-        { "user limits", JAIL_BUILD, jail_set_user_limits },
-        { "identity", JAIL_BUILD, jail_set_identity },
-        { "securebits", JAIL_BUILD, jail_lock_securebits },
-        { "capabilities", JAIL_BUILD, jail_drop_capabilities },
-        { "no new privileges", JAIL_BUILD, jail_forbid_privileges },
-        { "proof", JAIL_BUILD, jail_prove_drop },
-        { "signals", JAIL_BUILD, jail_reset_signals },
-        { "bind to monitor", JAIL_BUILD, jail_bind_parent },
-        { "fds", JAIL_BUILD, jail_arrange_fds },
-        { "seccomp", JAIL_BUILD, jail_install_filter },
-        { "execute init", JAIL_BUILD, jail_execute_init },
+        { "network", JAIL_BUILD, JAIL_AND_CHROOT, jail_enter_network },
+        { "host name", JAIL_BUILD, JAIL_AND_CHROOT, jail_set_hostname },
+        { "session keyring", JAIL_BUILD, JAIL_AND_CHROOT, jail_join_keyring },
+        { "limits", JAIL_BUILD, JAIL_AND_CHROOT, jail_set_limits },
+        { "scheduling", JAIL_BUILD, JAIL_AND_CHROOT, jail_reset_scheduling },
+        { "oom score", JAIL_BUILD, JAIL_AND_CHROOT, jail_reset_oom_score },
+        { "login uid", JAIL_BUILD, JAIL_AND_CHROOT, jail_set_login_uid },
+        { "groups", JAIL_BUILD, JAIL_AND_CHROOT, jail_clear_groups },
+        { "cgroup namespace", JAIL_BUILD, JAIL_AND_CHROOT, jail_unshare_cgroup },
+        /* the user namespace last, if any; what is left of privilege goes for good */
+        { "user namespace", JAIL_BUILD, JAIL_ONLY, jail_unshare_user },
+        { "forbid nesting", JAIL_BUILD, JAIL_ONLY, jail_forbid_nesting },
+        { "user limits", JAIL_BUILD, JAIL_AND_CHROOT, jail_set_user_limits },
+        { "securebits", JAIL_BUILD, JAIL_AND_CHROOT, jail_lock_securebits },
+        { "identity", JAIL_BUILD, JAIL_AND_CHROOT, jail_set_identity },
+        { "capabilities", JAIL_BUILD, JAIL_AND_CHROOT, jail_drop_capabilities },
+        { "no new privileges", JAIL_BUILD, JAIL_AND_CHROOT, jail_forbid_privileges },
+        { "proof", JAIL_BUILD, JAIL_AND_CHROOT, jail_prove_drop },
+        { "signals", JAIL_BUILD, JAIL_AND_CHROOT, jail_reset_signals },
+        { "bind to monitor", JAIL_BUILD, JAIL_AND_CHROOT, jail_bind_parent },
+        { "fds", JAIL_BUILD, JAIL_AND_CHROOT, jail_arrange_fds },
+        { "seccomp", JAIL_BUILD, JAIL_AND_CHROOT, jail_install_filter },
+        { "execute init", JAIL_BUILD, JAIL_AND_CHROOT, jail_execute_init },
         /* the monitor again */
-        { "self-test", JAIL_FINISH, jail_verify },
-        { "configure init", JAIL_FINISH, jail_send_config },
+        { "self-test", JAIL_FINISH, JAIL_AND_CHROOT, jail_verify },
+        { "configure init", JAIL_FINISH, JAIL_AND_CHROOT, jail_send_config },
 };
 
 const struct jail_step *jail_steps(size_t *ret_count)
@@ -74,7 +74,8 @@ int jail_run_steps(struct jail *jail, enum jail_phase phase, struct error *err)
                 const struct jail_step *step = &steps[i];
                 int r;
 
-                if (step->phase != phase || OMIT_POINT(step->name))
+                if (step->phase != phase || (step->tiers == JAIL_ONLY && !jail->user_namespace) ||
+                    OMIT_POINT(step->name))
                         continue;
                 r = FAULT_POINT(step->name) ? error_errno(err, EIO, "injected fault") : step->run(jail, err);
                 if (r < 0)

@@ -67,8 +67,8 @@ int jail_unshare_user(struct jail *jail, struct error *err)
 
         if (unshare(CLONE_NEWUSER) < 0)
                 return error_errno(err, errno,
-                                   "cannot make a user namespace (see the sysctl "
-                                   "user.max_user_namespaces)");
+                                   "cannot make a user namespace; raise the sysctl user.max_user_namespaces, or, for "
+                                   "an isolation without one, set tier = chroot");
         r = jail_sync_send(jail->sync_fd, JAIL_SYNC_MAP, err);
         return r < 0 ? r : jail_sync_wait(jail->sync_fd, JAIL_SYNC_MAPPED, NULL, err);
 }
@@ -88,8 +88,9 @@ int jail_set_identity(struct jail *jail, struct error *err)
         gid_t gid = fake_root ? 0 : jail->request->gid;
 
         /*
-         * By system call, not through libc, which would look for other threads of the copied monitor. From the
-         * unmapped uid that the builder has here, this keeps all capabilities of the namespace: dropped next.
+         * By system call, not through libc, which would look for other threads of the copied monitor. Keeps all
+         * capabilities, to be dropped next: the securebits say so, and under fake_root, where they do not, the builder
+         * comes from an unmapped uid.
          */
         if (syscall(SYS_setresgid, gid, gid, gid) < 0)
                 return error_errno(err, errno, "cannot become gid %u", (unsigned)gid);

@@ -19,7 +19,7 @@ int jail_verify(struct jail *jail, struct error *err)
         struct verify_expected expected = {
                 .uid = request->uid,
                 .gid = request->gid,
-                .user_namespace = true,
+                .user_namespace = jail->user_namespace,
                 .uid_map = { { request->uid, request->uid, 1 } },
                 .gid_map = { { request->gid, request->gid, 1 } },
                 .cgroup = request->cgroup,

@@ -33,6 +33,15 @@ static int probe_jail(const struct policy *policy, char *ret, size_t size, struc
         return r;
 }
 
+static int probe_chroot(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        struct policy chroot = *policy;
+
+        chroot.tier = TIER_CHROOT;
+        (void)snprintf(ret, size, "what the tier chroot needs is there, for accounts with tier = chroot");
+        return tier_chroot.probe(&chroot, 65534, err);
+}
+
 static int probe_init(const struct policy *policy, char *ret, size_t size, struct error *err)
 {
         static const char path[] = AGENTSH_LIBEXEC_DIR "/agentsh-init";
@@ -77,7 +86,9 @@ int probe_print(FILE *stream)
         static const struct {
                 const char *name;
                 int (*run)(const struct policy *policy, char *ret, size_t size, struct error *err);
-        } checks[] = { { "jail", probe_jail }, { "init", probe_init }, { "audit log", probe_audit } };
+        } checks[] = {
+                { "jail", probe_jail }, { "chroot", probe_chroot }, { "init", probe_init }, { "audit log", probe_audit }
+        };
         cleanup_free struct policy *policy = calloc(1, sizeof(*policy));
         struct error err = ERROR_INIT;
         bool good = print_cgroups(stream);

@@ -19,7 +19,9 @@ const struct tier *tier_find(const struct policy *policy, struct error *err)
         }
         if (policy->tier == TIER_JAIL)
                 return &tier_jail;
-        (void)error_text(err, ENOTSUP, "this version does not have the tier %s (set tier = jail)",
+        if (policy->tier == TIER_CHROOT)
+                return &tier_chroot;
+        (void)error_text(err, ENOTSUP, "this version does not have the tier %s (set tier = jail, or chroot)",
                          policy_tier_name(policy->tier));
         return NULL;
 }

@@ -58,6 +58,7 @@ struct tier {
 };
 
 extern const struct tier tier_jail;
+extern const struct tier tier_chroot; /* the jail without a user namespace */
 
 #ifdef AGENTSH_FAULTS
 /* Names of the jail's steps, for --list-steps; NULL behind the last. */

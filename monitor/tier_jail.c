@@ -1,5 +1,6 @@
 /*
- * tier_jail.c - the tier `jail`: the monitor's side. Starts the builder, serves it, and ends what it became.
+ * tier_jail.c - the tier `jail`, and what the tier `chroot` shares with it: the monitor's side. Starts the builder,
+ * serves it, and ends what it became.
  *
  * Root of the host with CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID and what the steps name; tier_jail.stop needs CAP_KILL.
  */
@@ -47,29 +48,6 @@ void jail_done(struct jail *jail)
 }
 #define cleanup_jail __attribute__((cleanup(jail_done)))
 
-static int check_settings(const struct policy *policy, struct error *err)
-{
-        if (strcmp(policy->root_source, "host") != 0)
-                return error_text(err, ENOTSUP, "[root] source = %s is not supported by this version",
-                                  policy->root_source);
-        if (policy->root_mode != ROOT_READONLY)
-                return error_text(err, ENOTSUP, "[root] mode = overlay is not supported by this version");
-        if (policy->home_mode != HOME_PERSISTENT && policy->home_mode != HOME_EPHEMERAL)
-                return error_text(err, ENOTSUP, "[home] mode = review is not supported by this version");
-        if (policy->network_mode != NETWORK_NONE)
-                return error_text(err, ENOTSUP, "[network] mode = allow is not supported by this version");
-        return 0;
-}
-
-int jail_check_policy(struct jail *jail, struct error *err)
-{
-        const struct tier_request *request = jail->request;
-
-        if (request->uid == 0 || request->gid == 0)
-                return error_text(err, EPERM, "root cannot be an agent");
-        return check_settings(request->policy, err);
-}
-
 int jail_send_config(struct jail *jail, struct error *err)
 {
         return seqpacket_send(jail->status_fd, jail->request->config, sizeof(*jail->request->config), NULL, 0,
@@ -112,7 +90,7 @@ static int serve_builder(const struct jail *jail, int sync_fd, pid_t pid, struct
                         executing = true;
                         continue;
                 }
-                if (message.kind != JAIL_SYNC_MAP)
+                if (message.kind != JAIL_SYNC_MAP || !jail->user_namespace)
                         return error_text(err, EBADMSG, "cannot make the jail: its builder sent an unknown message");
                 r = userns_write_maps(jail, pid, err);
                 if (r >= 0)
@@ -180,7 +158,7 @@ static int wait_end(int pidfd, struct error *err)
         return 0;
 }
 
-static int jail_stop(struct isolation *isolation, struct error *err)
+int jail_stop(struct isolation *isolation, struct error *err)
 {
         int r = 0;
 
@@ -206,6 +184,7 @@ int jail_start(const struct tier_request *request, const struct jail_places *pla
 
         jail.request = request;
         jail.places = places;
+        jail.user_namespace = jail_has_user_namespace(request->policy);
         r = jail_run_steps(&jail, JAIL_PREPARE, err);
         if (r < 0)
                 return r;
@@ -230,74 +209,19 @@ int jail_start(const struct tier_request *request, const struct jail_places *pla
         return 0;
 }
 
-static int jail_start_on_host(const struct tier_request *request, struct isolation *ret, struct error *err)
+int jail_start_on_host(const struct tier_request *request, struct isolation *ret, struct error *err)
 {
         return jail_start(request, &host_places, ret, err);
 }
 
-static int probe_system_calls(struct error *err)
+static int jail_probe_on_host(const struct policy *policy, uid_t uid, struct error *err)
 {
-        static const struct {
-                long number;
-                const char *name, *since;
-        } needed[] = { { SYS_clone3, "clone3", "5.3" },
-                       { SYS_open_tree, "open_tree", "5.2" },
-                       { SYS_pidfd_open, "pidfd_open", "5.3" },
-                       { SYS_close_range, "close_range", "5.9" },
-                       { SYS_mount_setattr, "mount_setattr", "5.12" } };
-
-        for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-                /* Arguments that no kernel accepts. */
-                if (syscall(needed[i].number, -1, -1, -1, -1, -1, -1) < 0 && errno == ENOSYS)
-                        return error_text(err, ENOSYS,
-                                          "the kernel (or a filter over this process) lacks %s, which "
-                                          "Linux has since %s",
-                                          needed[i].name, needed[i].since);
-        return 0;
-}
-
-static int probe_namespaces(struct error *err)
-{
-        static const char *const names[] = { "cgroup", "ipc", "mnt", "net", "pid", "user", "uts" };
-        cleanup_close int kinds = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        cleanup_close int limits = open("/proc/sys/user", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        char text[32];
-        int r;
-
-        if (kinds < 0 || limits < 0)
-                return error_errno(err, errno, "cannot look at /proc");
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (faccessat(kinds, names[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-                        return error_text(err, ENOTSUP, "the kernel has no %s namespaces", names[i]);
-        r = fd_read_file_at(limits, "max_user_namespaces", text, sizeof(text), err);
-        if (r < 0)
-                return r;
-        if (strcmp(text, "0") == 0)
-                return error_text(err, ENOSPC,
-                                  "user namespaces are switched off: sysctl user.max_user_namespaces is "
-                                  "0; set it to 1000 or more in /etc/sysctl.d");
-        return 0;
-}
-
-static int jail_probe(const struct policy *policy, uid_t uid, struct error *err)
-{
-        struct subid_range range;
-        int r = check_settings(policy, err);
-
-        if (r >= 0)
-                r = probe_system_calls(err);
-        if (r >= 0)
-                r = probe_namespaces(err);
-        if (r >= 0 && policy->fake_root)
-                r = subid_find(host_places.subuid, policy->account, uid, &range, err);
-        if (r >= 0 && policy->fake_root)
-                r = subid_find(host_places.subgid, policy->account, uid, &range, err);
-        return r;
+        return jail_probe(policy, &host_places, uid, err);
 }
 
 const struct tier tier_jail = {
         .name = "jail",
-        .probe = jail_probe,
+        .probe = jail_probe_on_host,
         .start = jail_start_on_host,
         .stop = jail_stop,
 };

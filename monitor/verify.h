@@ -23,7 +23,7 @@ struct verify_expected {
         uid_t uid; /* host ids: all four of each kind */
         gid_t gid;
         uint64_t capabilities; /* permitted, effective and bounding; inheritable and ambient are always empty */
-        bool user_namespace;
+        bool user_namespace;   /* false: it must be in the monitor's own */
         struct verify_range uid_map[2], gid_map[2]; /* count 0: no such line */
         const struct cgroup *cgroup;                /* count 0: none (tests) */
 };
@@ -43,7 +43,7 @@ must_check int verify_mounts(const char *text, struct error *err);
 /* /proc/PID/net/dev: the loopback interface and no other. */
 must_check int verify_interfaces(const char *text, struct error *err);
 
-/* All of the above on a process, its namespaces (none is the monitor's own) and its cgroups. */
+/* All of the above on a process, its namespaces (none is the monitor's, but see user_namespace) and its cgroups. */
 must_check int verify_process(pid_t pid, const struct verify_expected *expected, struct error *err);
 
 #endif

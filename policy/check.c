@@ -67,6 +67,23 @@ static void check_fits_memory(struct load *load, size_t index, uint64_t bytes)
                        memory);
 }
 
+/* Both mean a user namespace, and a setting that cannot be had is an error, not something to pass over. */
+static void check_chroot(struct load *load)
+{
+        const struct policy *policy = load->policy;
+
+        if (policy->tier != TIER_CHROOT)
+                return;
+        if (policy->nested)
+                report_error(load->report, place_of(load, KEY_kernel_nested),
+                             "[kernel] nested: needs a user namespace, which the tier chroot does not have (set tier "
+                             "= jail)");
+        if (policy->fake_root)
+                report_error(load->report, place_of(load, KEY_kernel_fake_root),
+                             "[kernel] fake_root: needs a user namespace, which the tier chroot does not have (set "
+                             "tier = jail)");
+}
+
 void policy_check_across(struct load *load)
 {
         const struct policy *policy = load->policy;
@@ -74,6 +91,7 @@ void policy_check_across(struct load *load)
         check_home(load);
         check_fits_memory(load, KEY_home_size, policy->home_size);
         check_fits_memory(load, KEY_limits_tmp, policy->tmp);
+        check_chroot(load);
         if (policy->fake_root && policy->nested)
                 report_error(load->report, place_of(load, KEY_kernel_fake_root),
                              "[kernel] fake_root: cannot be combined with nested = yes");

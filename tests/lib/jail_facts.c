@@ -31,7 +31,6 @@ static const struct fact identity[] = {
         { "SigBlk", "0000000000000000" },
         { "SigIgn", "0000000000000000" },
         { "securebits", "0xef" },
-        { "setgroups", "deny" },
         { "keys", "" },
         { "keyring", "EPERM" },
         { "hostname", JAIL_LAB_ACCOUNT },
@@ -43,19 +42,30 @@ static const struct fact identity[] = {
         { "scheduler", "0" },
         { "oom_score_adj", "0" },
         { "oom_lower", "EACCES" },
-        { "max_user_namespaces", "0" },
         { "limit_core", "0:0" },
         { "limit_nofile", "1000:1000" },
         { "limit_fsize", "12345678:12345678" },
         { "limit_as", "-1:-1" },
         { "limit_cpu", "-1:-1" },
-        { "limit_nproc", "1088:1088" },
         { "limit_memlock", "8388608:8388608" },
         { "limit_msgqueue", "819200:819200" },
         { "limit_sigpending", "4096:4096" },
         { "limit_nice", "0:0" },
         { "limit_rtprio", "0:0" },
         { "limit_stack", "8388608:-1" },
+};
+
+/* With a user namespace, and without: there the maps are the host's, and processes count for all sessions (two). */
+static const struct fact of_jail[] = {
+        { "setgroups", "deny" },
+        { "max_user_namespaces", "0" },
+        { "uid_map", "     64001      64001          1" },
+        { "limit_nproc", "1088:1088" },
+};
+static const struct fact of_chroot[] = {
+        { "setgroups", "allow" },
+        { "uid_map", "         0          0 4294967295" },
+        { "limit_nproc", "2176:2176" },
 };
 
 static const char *const view_lines[] = {
@@ -138,6 +148,11 @@ static const struct fact escapes[] = {
         { "mknod character", "EPERM" },
         { "mknod block", "EPERM" },
         { "mount tmpfs", "EPERM" },
+        { "chroot", "EPERM" },
+        { "chroot escape", "EPERM" },
+        { "pivot_root", "EPERM" },
+        { "move_mount", "EPERM" },
+        { "umount", "EPERM" },
         { "clone newuser", "EPERM" },
         { "clone high bits", "EPERM" },
         { "clone3 newuser", "ENOSYS" },
@@ -160,7 +175,6 @@ static const struct fact escapes[] = {
         { "finit_module", "EPERM" },
         { "open_by_handle_at", "EPERM" },
         { "unknown call", "ENOSYS" },
-        { "setuid 0", "EINVAL" },
         { "write /proc/1/exe", "EACCES" },
 #ifdef __x86_64__
         { "i386 entry", "SIGSYS" },
@@ -255,11 +269,12 @@ static void check_facts(const char *text, const struct fact *facts, size_t count
         }
 }
 
-static void check_namespaces(const char *text, char *ret, size_t size)
+static void check_namespaces(const char *text, bool user_namespace, char *ret, size_t size)
 {
         static const char *const names[] = { "cgroup", "ipc", "mnt", "net", "pid", "user", "uts" };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                bool own = strcmp(names[i], "user") != 0 || user_namespace;
                 char path[64], key[32], inside[64], outside[64] = "";
 
                 (void)snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
@@ -267,17 +282,21 @@ static void check_namespaces(const char *text, char *ret, size_t size)
                 if (readlink(path, outside, sizeof(outside) - 1) <= 0)
                         wrong(ret, size, "cannot read %s", path);
                 jail_lab_fact(text, key, inside, sizeof(inside));
-                if (inside[0] == '\0' || strcmp(inside, outside) == 0)
+                if (inside[0] == '\0' || (strcmp(inside, outside) != 0) != own)
                         wrong(ret, size, "the %s namespace is \"%s\", the host's is \"%s\"", names[i], inside, outside);
         }
 }
 
-static void check_identity(const char *text, char *ret, size_t size)
+static void check_identity(const char *text, bool user_namespace, char *ret, size_t size)
 {
         char value[64];
 
         check_facts(text, identity, sizeof(identity) / sizeof(identity[0]), ret, size);
-        check_namespaces(text, ret, size);
+        if (user_namespace)
+                check_facts(text, of_jail, sizeof(of_jail) / sizeof(of_jail[0]), ret, size);
+        else
+                check_facts(text, of_chroot, sizeof(of_chroot) / sizeof(of_chroot[0]), ret, size);
+        check_namespaces(text, user_namespace, ret, size);
         jail_lab_fact(text, "loginuid", value, sizeof(value));
         if (strcmp(value, "64001") != 0 && strcmp(value, "ENOENT") != 0)
                 wrong(ret, size, "loginuid is \"%s\"", value);
@@ -356,8 +375,12 @@ static void check_view(const char *text, char *ret, size_t size)
         check_fds(text, ret, size);
 }
 
-static void check_escapes(const char *text, char *ret, size_t size)
+static void check_escapes(const char *text, bool user_namespace, char *ret, size_t size)
 {
+        /* No such uid in the namespace, or no right to it. */
+        const struct fact root = { "setuid 0", user_namespace ? "EINVAL" : "EPERM" };
+
+        check_facts(text, &root, 1, ret, size);
         check_facts(text, escapes, sizeof(escapes) / sizeof(escapes[0]), ret, size);
         for (const char *at = text; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n') {
                 const char *equals = strchr(at, '=');
@@ -385,7 +408,7 @@ void jail_facts_check(struct jail_lab *lab, char *ret, size_t size)
         tried = jail_facts_probe(lab, "probe_escape", pid, "agentsh-test-key", ret, size);
         if (who == NULL || view == NULL || tried == NULL)
                 return;
-        check_identity(who, ret, size);
+        check_identity(who, jail_has_user_namespace(&lab->policy), ret, size);
         check_view(view, ret, size);
-        check_escapes(tried, ret, size);
+        check_escapes(tried, jail_has_user_namespace(&lab->policy), ret, size);
 }

@@ -71,7 +71,7 @@ static void set_policy(struct policy *policy)
         (void)snprintf(policy->root_source, sizeof(policy->root_source), "host");
         policy->enabled = true;
         policy->tier = TIER_JAIL;
-        policy->max_sessions = 1;
+        policy->max_sessions = 2;
         policy->home_mode = HOME_PERSISTENT;
         policy->home_size = 64ULL << 20;
         policy->memory = 1ULL << 30;

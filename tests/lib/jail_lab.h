@@ -1,5 +1,5 @@
 /*
- * jail_lab.h - a jail for tests, without PAM, policy files or agentsh-init: stub_init is its process 1.
+ * jail_lab.h - a jail (or with policy.tier, a chroot) for tests, without PAM, policy files or agentsh-init: stub_init is its process 1.
  */
 #ifndef AGENTSH_TESTS_JAIL_LAB_H
 #define AGENTSH_TESTS_JAIL_LAB_H

@@ -73,6 +73,19 @@ static void try_files(void)
         probe_result("chown", chown("/tmp/probe-f", 0, 0));
 }
 
+/* The way out of a mere chroot(2): a root below the working directory, which then climbs above the old one. */
+static void try_chroot_escape(void)
+{
+        int here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        long r = mkdir("/tmp/probe-d", 0755) < 0 && errno != EEXIST ? -1 : chroot("/tmp/probe-d");
+
+        if (r == 0)
+                r = fchdir(here);
+        for (int i = 0; r == 0 && i < 64; i++)
+                r = chdir("..");
+        probe_result("chroot escape", r == 0 ? chroot(".") : r);
+}
+
 static void try_mounts(void)
 {
         struct {
@@ -310,6 +323,7 @@ static void try_abi(const char *name, void (*enter)(void))
 int main(int argc, char **argv)
 {
         try_files();
+        try_chroot_escape();
         try_mounts();
         try_namespaces();
         try_processes(argc > 1 ? atoi(argv[1]) : 0);

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -221,6 +222,25 @@ static void fake_root_without_ids(void **state)
         assert_refused("subuid");
 }
 
+static void chroots_that_need_a_user_namespace(void **state)
+{
+        (void)state;
+        open_lab();
+        lab.policy.tier = TIER_CHROOT;
+        lab.policy.nested = true;
+        assert_refused("nested needs a user namespace");
+        lab.policy.nested = false;
+        lab.policy.fake_root = true;
+        assert_refused("fake_root needs a user namespace");
+        lab.policy.fake_root = false;
+        lab.policy.tier = TIER_VM;
+        assert_refused("vm");
+        /* Whatever the policy says, the filter of a chroot lets no namespace be made. */
+        lab.policy.tier = TIER_CHROOT;
+        lab.policy.nested = true;
+        assert_int_equal(jail_filter_flags(&lab.policy), 0);
+}
+
 static void tiers(void **state)
 {
         struct policy policy = { .tier = TIER_JAIL };
@@ -228,13 +248,15 @@ static void tiers(void **state)
 
         (void)state;
         assert_ptr_equal(tier_find(&policy, &err), &tier_jail);
+        policy.tier = TIER_CHROOT;
+        assert_ptr_equal(tier_find(&policy, &err), &tier_chroot);
         policy.risk = RISK_HIGH;
         assert_null(tier_find(&policy, &err));
         assert_non_null(strstr(err.text, "vm"));
         policy.risk = RISK_NORMAL;
         for (enum policy_tier tier = TIER_CHROOT; tier <= TIER_CLOUD; tier++) {
                 policy.tier = tier;
-                if (tier == TIER_JAIL)
+                if (tier == TIER_JAIL || tier == TIER_CHROOT)
                         continue;
                 assert_null(tier_find(&policy, &err));
                 assert_non_null(strstr(err.text, policy_tier_name(tier)));
@@ -254,6 +276,44 @@ static void probe_says_what_is_missing(void **state)
         lab.policy.fake_root = false;
         lab.policy.network_mode = NETWORK_ALLOW;
         assert_true(tier_jail.probe(&lab.policy, JAIL_LAB_UID, &err) < 0);
+}
+
+/* As on a host with user.max_user_namespaces = 0: a user namespace with that limit. */
+static int probe_without_user_namespaces(void)
+{
+        struct error err = ERROR_INIT;
+
+        if (unshare(CLONE_NEWUSER) < 0 ||
+            fd_write_file_at(AT_FDCWD, "/proc/sys/user/max_user_namespaces", "0", &err) < 0) {
+                (void)fprintf(stderr, "cannot set the test up: %s\n", err.text);
+                return 1;
+        }
+        if (tier_jail.probe(&lab.policy, JAIL_LAB_UID, &err) >= 0 ||
+            strstr(err.text, "user.max_user_namespaces") == NULL || strstr(err.text, "set tier = chroot") == NULL) {
+                (void)fprintf(stderr, "the tier jail: \"%s\"\n", err.text);
+                return 1;
+        }
+        lab.policy.tier = TIER_CHROOT;
+        if (tier_chroot.probe(&lab.policy, JAIL_LAB_UID, &err) < 0) {
+                (void)fprintf(stderr, "the tier chroot: %s\n", err.text);
+                return 1;
+        }
+        return 0;
+}
+
+static void jail_without_user_namespaces(void **state)
+{
+        pid_t pid;
+        int status;
+
+        (void)state;
+        open_lab();
+        (void)fflush(NULL);
+        pid = fork();
+        if (pid == 0)
+                _exit(probe_without_user_namespaces());
+        assert_true(waitpid(pid, &status, 0) == pid);
+        assert_int_equal(status, 0);
 }
 
 static void stop_is_idempotent(void **state)
@@ -279,16 +339,24 @@ static void stop_is_idempotent(void **state)
 }
 
 #ifdef AGENTSH_FAULTS
+static bool is_of_tier(const struct jail_step *step)
+{
+        return step->tiers == JAIL_AND_CHROOT || jail_has_user_namespace(&lab.policy);
+}
+
 static void each_step_fails_once(void **state)
 {
         size_t count;
         const struct jail_step *steps = jail_steps(&count);
+        const enum policy_tier *tier = *state;
 
-        (void)state;
         open_lab();
+        lab.policy.tier = *tier;
         for (size_t i = 0; i < count; i++) {
                 char text[128];
 
+                if (!is_of_tier(&steps[i]))
+                        continue;
                 (void)snprintf(text, sizeof(text), "(step \"%s\"): injected fault", steps[i].name);
                 assert_string_equal(tier_jail_step_name(i), steps[i].name);
                 assert_int_equal(setenv("AGENTSH_FAULT", steps[i].name, 1), 0);
@@ -351,7 +419,7 @@ static int omit_each(void)
                 return 1;
         }
         for (size_t i = 0; i < count; i++) {
-                if (cannot_be_seen(steps[i].name))
+                if (cannot_be_seen(steps[i].name) || !is_of_tier(&steps[i]))
                         continue;
                 check_without(steps[i].name, problem, sizeof(problem));
                 (void)fprintf(stderr, "without %-20s %s\n", steps[i].name,
@@ -363,11 +431,12 @@ static int omit_each(void)
 
 static void each_step_is_missed(void **state)
 {
+        const enum policy_tier *tier = *state;
         pid_t pid;
         int status;
 
-        (void)state;
         open_lab();
+        lab.policy.tier = *tier;
         (void)fflush(NULL);
         pid = fork();
         if (pid == 0)
@@ -378,17 +447,34 @@ static void each_step_is_missed(void **state)
 #endif
 
 #define FAILURE(test) cmocka_unit_test_teardown(test, close_lab)
+#define FAILURE_IN(test, tier)                                 \
+        {                                                      \
+#test ", " #tier, test, NULL, close_lab, &tier \
+        }
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {
-                FAILURE(settings_of_other_versions), FAILURE(root_as_agent),
-                FAILURE(homes_in_the_wrong_place),   FAILURE(data_homes_that_are_not_the_agents),
-                FAILURE(inits_that_are_not_roots),   FAILURE(caches_that_others_can_write),
-                FAILURE(fake_root_without_ids),      FAILURE(tiers),
-                FAILURE(probe_says_what_is_missing), FAILURE(stop_is_idempotent),
 #ifdef AGENTSH_FAULTS
-                FAILURE(each_step_fails_once),       FAILURE(each_step_is_missed),
+        static enum policy_tier jail = TIER_JAIL, chroot = TIER_CHROOT;
+#endif
+        const struct CMUnitTest tests[] = {
+                FAILURE(settings_of_other_versions),
+                FAILURE(root_as_agent),
+                FAILURE(homes_in_the_wrong_place),
+                FAILURE(data_homes_that_are_not_the_agents),
+                FAILURE(inits_that_are_not_roots),
+                FAILURE(caches_that_others_can_write),
+                FAILURE(fake_root_without_ids),
+                FAILURE(chroots_that_need_a_user_namespace),
+                FAILURE(tiers),
+                FAILURE(probe_says_what_is_missing),
+                FAILURE(jail_without_user_namespaces),
+                FAILURE(stop_is_idempotent),
+#ifdef AGENTSH_FAULTS
+                FAILURE_IN(each_step_fails_once, jail),
+                FAILURE_IN(each_step_fails_once, chroot),
+                FAILURE_IN(each_step_is_missed, jail),
+                FAILURE_IN(each_step_is_missed, chroot),
 #endif
         };
 

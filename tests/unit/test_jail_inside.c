@@ -1,4 +1,4 @@
-/* test_jail_inside.c - what a jail is, seen from inside, whoever started it. Root. */
+/* test_jail_inside.c - what a jail is, and what a chroot is, seen from inside, whoever started it. Root. */
 #include "common/cleanup.h"
 #include "tests/lib/jail_facts.h"
 
@@ -24,13 +24,18 @@
 
 static struct jail_lab lab;
 
-static void open_lab(void)
+/* Each test is run in both tiers: its state is the one to use. */
+static enum policy_tier both[] = { TIER_JAIL, TIER_CHROOT };
+
+static void open_lab(void **state)
 {
+        const enum policy_tier *tier = *state;
         struct error err = ERROR_INIT;
 
         jail_lab_need_root();
         if (jail_lab_open(&lab, &err) < 0)
                 fail_msg("%s", err.text);
+        lab.policy.tier = *tier;
 }
 
 static void start(void)
@@ -75,8 +80,7 @@ static void facts_are_the_policys(void **state)
         pid_t pid;
         int status;
 
-        (void)state;
-        open_lab();
+        open_lab(state);
         lab.policy.open_files = 1000;
         lab.policy.file_size = 12345678;
         (void)fflush(NULL);
@@ -119,8 +123,7 @@ static void host_sockets_are_out_of_reach(void **state)
         cleanup_free char *text = NULL;
         char name[64];
 
-        (void)state;
-        open_lab();
+        open_lab(state);
         start();
         (void)snprintf(name, sizeof(name), "/tmp/agentsh-test-%d", (int)getpid());
         abstract = listen_at("agentsh-test", true);
@@ -132,28 +135,89 @@ static void host_sockets_are_out_of_reach(void **state)
         assert_int_equal(jail_facts_count(text, "unix"), 0);
 }
 
-static void user_keyring_is_out_of_reach(void **state)
+/* In a process of the agent's uid outside: put a key into its user keyring, or find it there. Whether it could. */
+static bool use_key_outside(bool add)
 {
-        cleanup_free char *text = NULL;
         pid_t pid;
         int status;
 
-        (void)state;
-        open_lab();
-        /* A key in the agent's user keyring outside, as another of its logins could have left it. */
         (void)fflush(NULL);
         pid = fork();
         if (pid == 0) {
+                long r;
+
                 if (setresuid(JAIL_LAB_UID, JAIL_LAB_UID, JAIL_LAB_UID) < 0)
                         _exit(1);
-                (void)syscall(SYS_add_key, "user", "agentsh-test-key", "x", 1UL, KEY_SPEC_USER_KEYRING);
-                _exit(0);
+                r = add ? syscall(SYS_add_key, "user", "agentsh-test-key", "x", 1UL, KEY_SPEC_USER_KEYRING)
+                        : syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_USER_KEYRING, "user", "agentsh-test-key", 0);
+                _exit(r < 0);
         }
-        assert_true(waitpid(pid, &status, 0) == pid && status == 0);
+        return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void user_keyring_is_out_of_reach(void **state)
+{
+        static const char *const arguments[] = { "/bin/cat", "/proc/keys", NULL };
+        cleanup_free char *text = NULL, *keys = NULL;
+        struct error err = ERROR_INIT;
+        int status;
+
+        open_lab(state);
+        /* A key in the agent's user keyring outside, as another of its logins could have left it. */
+        assert_true(use_key_outside(true));
         start();
         text = run_probe("probe_escape", NULL, "agentsh-test-key");
         assert_fact(text, "keyctl user keyring", "EPERM");
+        assert_fact(text, "keyctl user session", "EPERM");
+        assert_fact(text, "add_key", "EPERM");
         assert_fact(text, "request_key", "EPERM");
+        assert_int_equal(jail_lab_capture(&lab, NULL, arguments, &status, &keys, &err), 0);
+        assert_string_equal(keys, "");
+        assert_true(use_key_outside(false));
+}
+
+static size_t start_outside(pid_t *ret, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                ret[i] = fork();
+                if (ret[i] < 0)
+                        return i;
+                if (ret[i] == 0) {
+                        if (setresuid(JAIL_LAB_UID, JAIL_LAB_UID, JAIL_LAB_UID) == 0)
+                                (void)pause();
+                        _exit(1);
+                }
+        }
+        return count;
+}
+
+/* Another session's processes do not count against the tasks of this one, though the kernel counts by uid. */
+static void processes_of_the_uid_outside_do_no_harm(void **state)
+{
+        static const char *const arguments[] = {
+                "/bin/bash", "-c", "for i in {1..80}; do sleep 60 & done; jobs -p | wc -l; kill $(jobs -p)", NULL
+        };
+        cleanup_free char *text = NULL;
+        struct error err = ERROR_INIT;
+        pid_t pids[250];
+        size_t started;
+        int status, r;
+
+        open_lab(state);
+        lab.policy.tasks = 100; /* 264 for one session */
+        (void)fflush(NULL);
+        started = start_outside(pids, sizeof(pids) / sizeof(pids[0]));
+        r = jail_lab_start(&lab, &err);
+        if (r >= 0)
+                r = jail_lab_capture(&lab, NULL, arguments, &status, &text, &err);
+        for (size_t i = 0; i < started; i++) {
+                (void)kill(pids[i], SIGKILL);
+                (void)waitpid(pids[i], NULL, 0);
+        }
+        assert_int_equal(started, sizeof(pids) / sizeof(pids[0]));
+        if (r < 0)
+                fail_msg("%s", err.text);
+        assert_string_equal(text, "80\n");
 }
 
 static void ends_with_its_monitor(void **state)
@@ -162,8 +226,7 @@ static void ends_with_its_monitor(void **state)
         pid_t pid, init = 0;
         struct timespec pause = { .tv_nsec = 10000000 };
 
-        (void)state;
-        open_lab();
+        open_lab(state);
         assert_int_equal(pipe2(line, O_CLOEXEC), 0);
         (void)fflush(NULL);
         pid = fork();
@@ -207,8 +270,7 @@ static void first_logins_share_what_they_prepare(void **state)
         struct dirent *entry;
         unsigned trees = 0;
 
-        (void)state;
-        open_lab();
+        open_lab(state);
         (void)fflush(NULL);
         for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
                 pids[i] = fork();
@@ -236,16 +298,18 @@ static void first_logins_share_what_they_prepare(void **state)
         assert_int_equal(trees, 1);
 }
 
-#define INSIDE(test) cmocka_unit_test_teardown(test, close_lab)
+#define INSIDE(test)                                              \
+        { #test ", jail", test, NULL, close_lab, &both[0] },      \
+        {                                                         \
+#test ", chroot", test, NULL, close_lab, &both[1] \
+        }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                INSIDE(facts_are_the_policys),
-                INSIDE(host_sockets_are_out_of_reach),
-                INSIDE(user_keyring_is_out_of_reach),
-                INSIDE(ends_with_its_monitor),
-                INSIDE(first_logins_share_what_they_prepare),
+                INSIDE(facts_are_the_policys),        INSIDE(host_sockets_are_out_of_reach),
+                INSIDE(user_keyring_is_out_of_reach), INSIDE(processes_of_the_uid_outside_do_no_harm),
+                INSIDE(ends_with_its_monitor),        INSIDE(first_logins_share_what_they_prepare),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,7 +247,8 @@ static void test_unknown_names(void **state)
                 { "[quotas]\nmemory = 1G\n", "a.ini:1: [quotas]: no such section" },
                 { "[account]\ntier = jial\n",
                   "a.ini:2: [account] tier: \"jial\" is no value of it (did you mean jail?)" },
-                { "[account]\ntier = x\n", "a.ini:2: [account] tier: \"x\" is no value of it (supported: jail)" },
+                { "[account]\ntier = x\n",
+                  "a.ini:2: [account] tier: \"x\" is no value of it (supported: chroot, jail)" },
                 { "[kernel]\nnested = yess\n",
                   "a.ini:2: [kernel] nested: \"yess\" is neither yes nor no (did you mean yes?)" },
                 { "[kernel]\nnested = maybe\n", "a.ini:2: [kernel] nested: \"maybe\" is neither yes nor no" },
@@ -265,6 +266,14 @@ static void test_cross_checks(void **state)
         (void)state;
         assert_refused("[kernel]\nnested = yes\nfake_root = yes\n",
                        "a.ini:3: [kernel] fake_root: cannot be combined with nested = yes");
+        assert_valid("[account]\ntier = chroot\n");
+        assert_int_equal(policy.tier, TIER_CHROOT);
+        assert_refused("[account]\ntier = chroot\n[kernel]\nnested = yes\n",
+                       "a.ini:4: [kernel] nested: needs a user namespace, which the tier chroot does not have (set "
+                       "tier = jail)");
+        assert_refused("[kernel]\nfake_root = yes\n[account]\ntier = chroot\n",
+                       "a.ini:2: [kernel] fake_root: needs a user namespace, which the tier chroot does not have "
+                       "(set tier = jail)");
         assert_refused("[home]\nmode = ephemeral\nsize = 0\n", "a.ini:3: [home] size: an ephemeral home needs a size");
         assert_int_equal(load("[home]\nmode = ephemeral\nsize = 2G\n"), 0);
         assert_true(report.issues[0].warning);
