@@ -26,24 +26,29 @@
 #define KDSKBENT 0x4B47
 #endif
 
-enum verdict { VERDICT_ALLOW, VERDICT_RELAXED, VERDICT_NESTED, VERDICT_REFUSE };
+enum verdict { VERDICT_ALLOW, VERDICT_NESTED, VERDICT_REFUSE };
 
 static const struct {
         const char *name;
         enum verdict verdict;
 } system_calls[] = {
-#define ALLOW(name)   { #name, VERDICT_ALLOW },
-#define RELAXED(name) { #name, VERDICT_RELAXED },
-#define NESTED(name)  { #name, VERDICT_NESTED },
-#define REFUSE(name)  { #name, VERDICT_REFUSE },
+#define ALLOW(name)  { #name, VERDICT_ALLOW },
+#define NESTED(name) { #name, VERDICT_NESTED },
+#define REFUSE(name) { #name, VERDICT_REFUSE },
 #include "monitor/seccomp_default.def"
 #undef ALLOW
-#undef RELAXED
 #undef NESTED
 #undef REFUSE
 };
 
-#define LOW_WORD 0xffffffffULL
+static const char *const strict_calls[] = {
+#define STRICT(name) #name,
+#include "monitor/seccomp_strict.def"
+#undef STRICT
+};
+
+#define UNKNOWN_CALL SCMP_ACT_ERRNO(ENOSYS)
+#define LOW_WORD     0xffffffffULL
 
 /*
  * The kernel takes only the low 32 bits of these arguments, so only they may be compared: a set bit above them must
@@ -118,19 +123,26 @@ static void release_context(scmp_filter_ctx *context)
 }
 #define cleanup_context __attribute__((cleanup(release_context)))
 
-static bool is_allowed(enum verdict verdict, unsigned flags)
+static bool is_strict(const char *name)
+{
+        for (size_t i = 0; i < sizeof(strict_calls) / sizeof(strict_calls[0]); i++)
+                if (strcmp(strict_calls[i], name) == 0)
+                        return true;
+        return false;
+}
+
+/* What the list says of a call; no rule means the answer of an unknown one. */
+static uint32_t action_of(const char *name, enum verdict verdict, unsigned flags)
 {
         switch (verdict) {
         case VERDICT_ALLOW:
-                return true;
-        case VERDICT_RELAXED:
-                return (flags & JAIL_FILTER_STRICT) == 0;
+                return (flags & JAIL_FILTER_STRICT) == 0 || is_strict(name) ? SCMP_ACT_ALLOW : UNKNOWN_CALL;
         case VERDICT_NESTED:
-                return (flags & JAIL_FILTER_NESTED) != 0;
+                return (flags & JAIL_FILTER_NESTED) != 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
         case VERDICT_REFUSE:
-                return false;
+                return SCMP_ACT_ERRNO(EPERM);
         }
-        return false;
+        return SCMP_ACT_ERRNO(EPERM);
 }
 
 static int set_attribute(scmp_filter_ctx context, enum scmp_filter_attr attribute, uint32_t value, struct error *err)
@@ -161,11 +173,11 @@ static int add_numbers(scmp_filter_ctx context, unsigned flags, struct error *er
         for (size_t i = 0; i < sizeof(system_calls) / sizeof(system_calls[0]); i++) {
                 const char *name = system_calls[i].name;
                 int number = seccomp_syscall_resolve_name(name);
-                uint32_t action = is_allowed(system_calls[i].verdict, flags) ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
+                uint32_t action = action_of(name, system_calls[i].verdict, flags);
                 int r;
 
                 /* Negative: unknown to this libseccomp, or a call of other architectures. */
-                if (number < 0)
+                if (number < 0 || action == UNKNOWN_CALL)
                         continue;
                 r = seccomp_rule_add_array(context, action, number, 0, NULL);
                 if (r < 0)
@@ -268,7 +280,7 @@ static int compile_conditions(unsigned flags, struct jail_filter *ret, struct er
 static int compile_list(unsigned flags, struct jail_filter *ret, struct error *err)
 {
         cleanup_context scmp_filter_ctx context = NULL;
-        int r = make_context(SCMP_ACT_ERRNO(ENOSYS), &context, err);
+        int r = make_context(UNKNOWN_CALL, &context, err);
 
         if (r >= 0)
                 r = add_numbers(context, flags, err);
@@ -331,6 +343,8 @@ uint64_t jail_filter_key(unsigned flags)
                 cache_mix(&hash, system_calls[i].name, strlen(system_calls[i].name) + 1);
                 cache_mix(&hash, &verdict, 1);
         }
+        for (size_t i = 0; i < sizeof(strict_calls) / sizeof(strict_calls[0]); i++)
+                cache_mix(&hash, strict_calls[i], strlen(strict_calls[i]) + 1);
         for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
                 mix_refusal(&hash, &refusals[i]);
         return hash;

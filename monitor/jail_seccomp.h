@@ -1,5 +1,6 @@
 /*
- * jail_seccomp.h - the jail's system call filter: compiled from seccomp_default.def, kept, installed.
+ * jail_seccomp.h - the jail's system call filter: compiled from seccomp_default.def and seccomp_strict.def, kept,
+ * installed.
  *
  * It is one BPF program made of two that libseccomp compiles: the conditions on arguments first (everything else goes
  * on), then the allow list by number. Foreign ABIs are killed.

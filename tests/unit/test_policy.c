@@ -93,7 +93,7 @@ static void test_every_key_is_read(void **state)
                      "[root]\nsource = host\nmode = readonly\n[home]\nmode = ephemeral\nsize = 64M\n"
                      "[limits]\nmemory = 2G\nswap = 1G\ncpus = 0.5\ntasks = 99\nio_read = 10M\nio_write = 5M\n"
                      "tmp = 32M\nopen_files = 128\nfile_size = 1G\nsession_time = 1h30m\nidle_time = 15m\n"
-                     "[network]\nmode = none\n[kernel]\nseccomp = default\nnested = yes\nfake_root = no\n"
+                     "[network]\nmode = none\n[kernel]\nseccomp = strict\nnested = yes\nfake_root = no\n"
                      "[environment]\nkeep = TERM,LC_*\nset = A=1 B=x\\ y C= D==\\\\z\n");
         assert_false(policy.enabled);
         assert_int_equal(policy.services.count, 2);
@@ -114,6 +114,7 @@ static void test_every_key_is_read(void **state)
         assert_int_equal(policy.file_size, GIB);
         assert_int_equal(policy.session_time, 5400);
         assert_int_equal(policy.idle_time, 900);
+        assert_int_equal(policy.seccomp, SECCOMP_STRICT);
         assert_true(policy.nested);
         assert_int_equal(policy.keep.count, 2);
         assert_int_equal(policy.set.count, 4);
@@ -266,7 +267,7 @@ static void test_cross_checks(void **state)
         (void)state;
         assert_refused("[kernel]\nnested = yes\nfake_root = yes\n",
                        "a.ini:3: [kernel] fake_root: cannot be combined with nested = yes");
-        assert_valid("[account]\ntier = chroot\n");
+        assert_valid("[account]\ntier = chroot\n[kernel]\nseccomp = strict\n");
         assert_int_equal(policy.tier, TIER_CHROOT);
         assert_refused("[account]\ntier = chroot\n[kernel]\nnested = yes\n",
                        "a.ini:4: [kernel] nested: needs a user namespace, which the tier chroot does not have (set "

@@ -124,8 +124,6 @@ static void test_later_versions(void **state)
                   "a.ini:2: [home] mode: review: not supported by this version (supported: persistent, ephemeral)" },
                 { "[network]\nmode = allow\n",
                   "a.ini:2: [network] mode: allow: not supported by this version (supported: none)" },
-                { "[kernel]\nseccomp = strict\n",
-                  "a.ini:2: [kernel] seccomp: strict: not supported by this version (supported: default)" },
                 { "[home]\nsize = 1G\n", "a.ini:2: [home] size: not supported by this version for a persistent home "
                                          "(leave it out, or set it to 0)" },
         };
