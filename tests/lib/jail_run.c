@@ -5,7 +5,7 @@
  *   jail_run [OPTIONS] --probe FILE [ARGUMENT...]    a program of the host's, which need not be in the view
  *   jail_run [OPTIONS] --bench N                     N jails: time from start to the execution of init, in microseconds
  *
- * OPTIONS: --nested --fake-root --strict --ephemeral
+ * OPTIONS: --chroot --nested --fake-root --strict --ephemeral
  */
 #include "common/process.h"
 #include "tests/lib/jail_lab.h"
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 struct options {
-        bool nested, fake_root, strict, ephemeral;
+        bool chroot, nested, fake_root, strict, ephemeral;
         const char *probe;
         unsigned bench;
 };
@@ -78,18 +78,18 @@ static int run(struct jail_lab *lab, const struct options *options, const char *
 static bool parse(int argc, char **argv, struct options *ret)
 {
         static const struct option names[] = {
-                { "nested", no_argument, NULL, 'n' },
-                { "fake-root", no_argument, NULL, 'f' },
-                { "strict", no_argument, NULL, 's' },
-                { "ephemeral", no_argument, NULL, 'e' },
-                { "probe", required_argument, NULL, 'p' },
-                { "bench", required_argument, NULL, 'b' },
-                { NULL, 0, NULL, 0 },
+                { "chroot", no_argument, NULL, 'c' },      { "nested", no_argument, NULL, 'n' },
+                { "fake-root", no_argument, NULL, 'f' },   { "strict", no_argument, NULL, 's' },
+                { "ephemeral", no_argument, NULL, 'e' },   { "probe", required_argument, NULL, 'p' },
+                { "bench", required_argument, NULL, 'b' }, { NULL, 0, NULL, 0 },
         };
         int option;
 
         while ((option = getopt_long(argc, argv, "+", names, NULL)) >= 0) {
                 switch (option) {
+                case 'c':
+                        ret->chroot = true;
+                        break;
                 case 'n':
                         ret->nested = true;
                         break;
@@ -124,11 +124,13 @@ int main(int argc, char **argv)
         int r;
 
         if (!parse(argc, argv, &options)) {
-                (void)fprintf(stderr, "usage: jail_run [--nested|--fake-root|--strict|--ephemeral] [--bench N] "
-                                      "[--probe FILE] [COMMAND...]\n");
+                (void)fprintf(stderr,
+                              "usage: jail_run [--chroot|--nested|--fake-root|--strict|--ephemeral] [--bench N] "
+                              "[--probe FILE] [COMMAND...]\n");
                 return 2;
         }
         r = jail_lab_open(&lab, &err);
+        lab.policy.tier = options.chroot ? TIER_CHROOT : TIER_JAIL;
         lab.policy.nested = options.nested;
         lab.policy.fake_root = options.fake_root;
         lab.policy.seccomp = options.strict ? SECCOMP_STRICT : SECCOMP_DEFAULT;
