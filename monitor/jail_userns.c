@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,10 +62,25 @@ int userns_write_maps(const struct jail *jail, pid_t pid, struct error *err)
         return r;
 }
 
+/*
+ * The kernel charges what is made inside (inotify instances, for one) to the owner of the namespace too, who is whoever
+ * makes it. root as the owner could be left without any by one agent. All capabilities are kept meanwhile.
+ */
+static int become_owner(uid_t uid, struct error *err)
+{
+        if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
+                return error_errno(err, errno, "cannot set the securebits of the builder");
+        if (syscall(SYS_setresuid, -1, uid, -1) < 0 || geteuid() != uid)
+                return error_errno(err, errno, "cannot take uid %u as the owner of a namespace", (unsigned)uid);
+        return 0;
+}
+
 int jail_unshare_user(struct jail *jail, struct error *err)
 {
-        int r;
+        int r = become_owner(jail->request->uid, err);
 
+        if (r < 0)
+                return r;
         if (unshare(CLONE_NEWUSER) < 0)
                 return error_errno(err, errno,
                                    "cannot make a user namespace; raise the sysctl user.max_user_namespaces, or, for "

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #define TEXT_MAX (64 * 1024)
@@ -69,6 +71,20 @@ static int check_cgroup(pid_t pid, const struct cgroup *cgroup, struct error *er
         return 0;
 }
 
+/* What is made inside is charged to the owner as well: never to root. */
+static int check_owner(int proc_fd, uid_t uid, struct error *err)
+{
+        cleanup_close int fd = openat(proc_fd, "ns/user", O_RDONLY | O_CLOEXEC);
+        uid_t owner;
+
+        if (fd < 0 || ioctl(fd, NS_GET_OWNER_UID, &owner) < 0)
+                return error_errno(err, errno, "self-test: cannot see who owns the user namespace");
+        if (owner != uid)
+                return error_text(err, EPERM, "self-test: the user namespace should belong to uid %u and belongs to %u",
+                                  (unsigned)uid, (unsigned)owner);
+        return 0;
+}
+
 static int check_maps(int proc_fd, const struct verify_expected *expected, struct error *err)
 {
         cleanup_free char *uids = NULL, *gids = NULL;
@@ -76,7 +92,9 @@ static int check_maps(int proc_fd, const struct verify_expected *expected, struc
 
         if (!expected->user_namespace)
                 return 0;
-        r = read_text(proc_fd, "uid_map", &uids, err);
+        r = check_owner(proc_fd, expected->uid, err);
+        if (r >= 0)
+                r = read_text(proc_fd, "uid_map", &uids, err);
         if (r >= 0)
                 r = verify_map(uids, "uid_map", expected->uid_map, err);
         if (r >= 0)
