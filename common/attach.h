@@ -41,7 +41,7 @@ enum attach_kind {
 #define ATTACH_STDERR_PASSED (1U << 2)
 #define ATTACH_PASSED_ALL    7U
 
-struct attach_termios {     /* struct termios2 in fixed widths */
+struct attach_termios { /* struct termios2 in fixed widths */
         uint32_t iflag, oflag, cflag, lflag;
         uint32_t ispeed, ospeed;
         uint8_t line;
@@ -50,11 +50,11 @@ struct attach_termios {     /* struct termios2 in fixed widths */
 
 struct attach_request {
         uint32_t magic;
-        uint32_t kind;              /* ATTACH_REQUEST */
-        uint32_t passed;            /* ATTACH_*_PASSED; not all set: a pty is wanted for the rest */
-        uint32_t login;             /* 1: as a login shell ("-" in front of its name); 0: not, then with a command */
-        uint32_t command_size;      /* bytes of the command with its NUL; 0: none, an interactive login */
-        uint32_t environment_size;  /* bytes of "NAME=VALUE\0"... behind the command */
+        uint32_t kind;             /* ATTACH_REQUEST */
+        uint32_t passed;           /* ATTACH_*_PASSED; not all set: a pty is wanted for the rest */
+        uint32_t login;            /* 1: as a login shell ("-" in front of its name); 0: not, then with a command */
+        uint32_t command_size;     /* bytes of the command with its NUL; 0: none, an interactive login */
+        uint32_t environment_size; /* bytes of "NAME=VALUE\0"... behind the command */
         uint16_t rows, columns, xpixel, ypixel; /* pty only */
         struct attach_termios termios;          /* pty only; all zero: the defaults */
         /* then: command, environment */
@@ -62,11 +62,11 @@ struct attach_request {
 
 struct attach_reply {
         uint32_t magic;
-        uint32_t kind;         /* STARTED, FAILED, EXITED */
-        int32_t wait_status;   /* EXITED */
-        uint32_t hit;          /* EXITED: LIMIT_MASK bits of status.h */
-        uint32_t ending;       /* EXITED: enum ending of status.h */
-        char text[256];        /* FAILED: one line */
+        uint32_t kind;       /* STARTED, FAILED, EXITED */
+        int32_t wait_status; /* EXITED */
+        uint32_t hit;        /* EXITED: LIMIT_MASK bits of status.h */
+        uint32_t ending;     /* EXITED: enum ending of status.h */
+        char text[256];      /* FAILED: one line */
 };
 
 struct attach_signal {
@@ -78,8 +78,8 @@ struct attach_signal {
 /* A request taken apart; the pointers lie in the caller's buffer. */
 struct attach_parts {
         struct attach_request header;
-        const char *command;      /* NULL: none, an interactive login */
-        const char *environment;  /* environment_size bytes of NUL-terminated NAME=VALUE strings; may be NULL when 0 */
+        const char *command;     /* NULL: none, an interactive login */
+        const char *environment; /* environment_size bytes of NUL-terminated NAME=VALUE strings; may be NULL when 0 */
 };
 
 /*

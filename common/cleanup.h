@@ -64,11 +64,11 @@ static inline int take_fd(int *fd)
 }
 
 #define TAKE_FD(fd) take_fd(&(fd))
-#define TAKE_PTR(pointer)                          \
-        ({                                         \
+#define TAKE_PTR(pointer)                               \
+        ({                                              \
                 __typeof__(pointer) taken_ = (pointer); \
-                (pointer) = NULL;                  \
-                taken_;                            \
+                (pointer) = NULL;                       \
+                taken_;                                 \
         })
 
 #endif

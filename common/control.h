@@ -42,20 +42,20 @@ enum control_verdict {
 
 struct control_request {
         uint32_t magic;
-        uint32_t kind;                    /* enum control_kind */
-        char user[ACCOUNT_NAME_MAX + 1];  /* PAM_USER */
-        char service[64];                 /* PAM_SERVICE */
-        char tty[64];                     /* PAM_TTY, or "" */
-        char rhost[256];                  /* PAM_RHOST, or "" */
-        char ruser[64];                   /* PAM_RUSER, or "" */
+        uint32_t kind;                   /* enum control_kind */
+        char user[ACCOUNT_NAME_MAX + 1]; /* PAM_USER */
+        char service[64];                /* PAM_SERVICE */
+        char tty[64];                    /* PAM_TTY, or "" */
+        char rhost[256];                 /* PAM_RHOST, or "" */
+        char ruser[64];                  /* PAM_RUSER, or "" */
 };
 
 struct control_reply {
         uint32_t magic;
-        uint32_t verdict;                     /* enum control_verdict */
-        char session[SESSION_ID_LENGTH + 1];  /* READY */
-        char socket[108];                     /* READY: path of the attach socket */
-        char reason[256];                     /* REFUSED */
+        uint32_t verdict;                    /* enum control_verdict */
+        char session[SESSION_ID_LENGTH + 1]; /* READY */
+        char socket[108];                    /* READY: path of the attach socket */
+        char reason[256];                    /* REFUSED */
 };
 
 /*

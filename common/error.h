@@ -20,7 +20,10 @@ struct error {
         char text[ERROR_TEXT_MAX]; /* always NUL-terminated; one line, control characters already escaped */
 };
 
-#define ERROR_INIT { .number = 0, .text = "" }
+#define ERROR_INIT                      \
+        {                               \
+                .number = 0, .text = "" \
+        }
 
 /*
  * Fill *err with the formatted text, then ": " and strerror(number). `err` may be NULL. Returns -number

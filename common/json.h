@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 struct json {
-        FILE *stream;  /* not owned */
-        bool comma;    /* the next member or element needs one in front */
+        FILE *stream; /* not owned */
+        bool comma;   /* the next member or element needs one in front */
 };
 
 void json_begin_object(struct json *json, const char *key); /* key NULL: an element, or the outermost value */

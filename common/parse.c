@@ -138,6 +138,20 @@ wrong:
         return error_text(err, EINVAL, "\"%s\" is not a number with at most three decimals", text);
 }
 
+int parse_device(const char *text, uint32_t *ret_major, uint32_t *ret_minor, struct error *err)
+{
+        const char *at = text;
+        uint64_t major, minor;
+        bool good = take_digits(&at, &major) && *at == ':';
+
+        at += good;
+        if (!good || !take_digits(&at, &minor) || *at != '\0' || major > UINT32_MAX || minor > UINT32_MAX)
+                return error_text(err, EINVAL, "\"%s\" is not the number of a device", text);
+        *ret_major = (uint32_t)major;
+        *ret_minor = (uint32_t)minor;
+        return 0;
+}
+
 /* Days since 1970-01-01 of a proleptic Gregorian date. */
 static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
 {

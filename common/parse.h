@@ -33,6 +33,9 @@ must_check int parse_duration(const char *text, uint64_t *ret, struct error *err
 /* Thousandths: "2", "0.5", "1.25" (at most three decimals). */
 must_check int parse_milli(const char *text, uint64_t *ret, struct error *err);
 
+/* "MAJOR:MINOR" as the kernel writes devices, each at most 32 bits. */
+must_check int parse_device(const char *text, uint32_t *ret_major, uint32_t *ret_minor, struct error *err);
+
 /* YYYY-MM-DD, the end of that day (UTC), as seconds since the epoch. */
 must_check int parse_date(const char *text, int64_t *ret, struct error *err);
 

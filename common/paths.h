@@ -29,8 +29,8 @@
 #define AGENTSH_VERSION "0.1.0"
 #endif
 
-#define AGENTSH_CONTROL_SOCKET AGENTSH_RUNTIME_DIR "/control"   /* 0600 root */
-#define AGENTSH_SESSIONS_DIR   AGENTSH_RUNTIME_DIR "/sessions"  /* 0711 root */
+#define AGENTSH_CONTROL_SOCKET AGENTSH_RUNTIME_DIR "/control"  /* 0600 root */
+#define AGENTSH_SESSIONS_DIR   AGENTSH_RUNTIME_DIR "/sessions" /* 0711 root */
 #define AGENTSH_ACCOUNTS_DIR   AGENTSH_CONFIG_DIR "/accounts"
 
 /* Names inside a session's runtime directory, AGENTSH_SESSIONS_DIR/ID (0711 root). */

@@ -25,16 +25,16 @@ must_check int seqpacket_connect(const char *path, int timeout_ms, struct error 
 must_check int seqpacket_peer_uid(int fd, uid_t *ret, struct error *err);
 
 /* Send one message with `fds_count` fds (0 is fine). Never raises SIGPIPE. -ETIMEDOUT after timeout_ms. */
-must_check int seqpacket_send(int fd, const void *data, size_t size, const int *fds, size_t fds_count,
-                              int timeout_ms, struct error *err);
+must_check int seqpacket_send(int fd, const void *data, size_t size, const int *fds, size_t fds_count, int timeout_ms,
+                              struct error *err);
 
 /*
  * Receive one message of at most `max` bytes. Returns its size; 0 means the peer closed. Fds that came with it are
  * stored in fds[0..*ret_fds_count) (at most fds_max, close-on-exec, owned by the caller). A message or control data
  * that was cut, or more fds than fds_max: -EBADMSG, with every received fd closed. -ETIMEDOUT after timeout_ms.
  */
-must_check ssize_t seqpacket_receive(int fd, void *data, size_t max, int *fds, size_t fds_max,
-                                     size_t *ret_fds_count, int timeout_ms, struct error *err);
+must_check ssize_t seqpacket_receive(int fd, void *data, size_t max, int *fds, size_t fds_max, size_t *ret_fds_count,
+                                     int timeout_ms, struct error *err);
 
 /* Bind and listen at `path` (an existing socket there is removed). umask does not matter: mode is set exactly. */
 must_check int seqpacket_listen(const char *path, mode_t mode, int backlog, struct error *err);

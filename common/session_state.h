@@ -26,10 +26,10 @@ struct session_state {
         char tier[16];
         uint32_t uid;
         int32_t monitor_pid;
-        int32_t init_pid;              /* in the host's pid namespace; 0 while there is none */
+        int32_t init_pid; /* in the host's pid namespace; 0 while there is none */
         uint32_t channels;
-        uint64_t monitor_start_time;   /* process_read_start_time */
-        int64_t opened_at;             /* seconds since the epoch */
+        uint64_t monitor_start_time; /* process_read_start_time */
+        int64_t opened_at;           /* seconds since the epoch */
         /* Absolute cgroup directories of the session, "" behind the last: removed by the sweep, read by agentshctl. */
         char cgroups[SESSION_CGROUPS_MAX][256];
 };

@@ -27,13 +27,13 @@ enum status_kind {
 
 struct status_report {
         uint32_t magic;
-        uint32_t kind;        /* enum status_kind */
-        uint32_t channels;    /* open ones, for `agentshctl sessions` */
-        int32_t wait_status;  /* STATUS_CLOSED: as waitpid(2) gave it */
+        uint32_t kind;       /* enum status_kind */
+        uint32_t channels;   /* open ones, for `agentshctl sessions` */
+        int32_t wait_status; /* STATUS_CLOSED: as waitpid(2) gave it */
 };
 
 /* Limits that a session can hit; bits of status_notice.hit and names in the audit record. */
-#define LIMIT_LIST(X)                                        \
+#define LIMIT_LIST(X)                                                             \
         X(MEMORY, "memory", "a process was killed: the memory limit was reached") \
         X(TASKS, "tasks", "a fork was refused: the tasks limit was reached")      \
         X(CPUS, "cpus", "the CPU limit slowed the session down")                  \
@@ -44,34 +44,34 @@ enum limit_bit {
 #define LIMIT_BIT(name, key, text) LIMIT_BIT_##name,
         LIMIT_LIST(LIMIT_BIT)
 #undef LIMIT_BIT
-        LIMIT_BITS
+                LIMIT_BITS
 };
 
 #define LIMIT_MASK(name) (1U << LIMIT_BIT_##name)
 
 /* Why the monitor ends a session; also in the audit record. */
-#define ENDING_LIST(X)                                    \
-        X(NONE, "none")                                   \
-        X(CLOSED, "closed")           /* PAM closed it */ \
-        X(CALLER, "caller died")      /* the PAM application ended without closing */ \
-        X(TIME, "session_time")                           \
-        X(IDLE, "idle_time")                              \
-        X(ADMIN, "ended by the administrator")            \
-        X(INIT, "process 1 ended")                        \
-        X(FAILED, "set-up failed")                        \
-        X(MONITOR, "monitor died")    /* found by the sweep */
+#define ENDING_LIST(X)                                                           \
+        X(NONE, "none")                                                          \
+        X(CLOSED, "closed")      /* PAM closed it */                             \
+        X(CALLER, "caller died") /* the PAM application ended without closing */ \
+        X(TIME, "session_time")                                                  \
+        X(IDLE, "idle_time")                                                     \
+        X(ADMIN, "ended by the administrator")                                   \
+        X(INIT, "process 1 ended")                                               \
+        X(FAILED, "set-up failed")                                               \
+        X(MONITOR, "monitor died") /* found by the sweep */
 
 enum ending {
 #define ENDING_ENUM(name, text) ENDING_##name,
         ENDING_LIST(ENDING_ENUM)
 #undef ENDING_ENUM
-        ENDINGS
+                ENDINGS
 };
 
 struct status_notice {
         uint32_t magic;
-        uint32_t hit;     /* LIMIT_MASK bits */
-        uint32_t ending;  /* enum ending; 0: the session goes on */
+        uint32_t hit;    /* LIMIT_MASK bits */
+        uint32_t ending; /* enum ending; 0: the session goes on */
 };
 
 /* How many bytes of "NAME=VALUE\0" fit in a session's fixed environment. */
@@ -79,7 +79,7 @@ struct status_notice {
 
 struct init_config {
         uint32_t magic;
-        uint32_t uid;              /* the only peer uid that init serves, as seen inside */
+        uint32_t uid; /* the only peer uid that init serves, as seen inside */
         char user[64];
         char home[256];            /* the first working directory */
         char shell[256];           /* runs commands and logins; argv[0] is its base name, "-" in front for a login */

@@ -15,7 +15,7 @@
 struct account {
         uid_t uid;
         gid_t gid;
-        char home[PATH_MAX];       /* passwd home: root's, empty; the data home appears there inside */
+        char home[PATH_MAX]; /* passwd home: root's, empty; the data home appears there inside */
         struct policy policy;
         const struct tier *tier;
 };

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/parse.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +28,6 @@ int cgroup_whole_disk(int sys_fd, dev_t device, unsigned *ret_major, unsigned *r
                                   name);
         if (fstatat(fd, "partition", &st, AT_SYMLINK_NOFOLLOW) == 0) {
                 cleanup_close int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                int end = 0;
                 int r;
 
                 if (parent < 0)
@@ -35,8 +35,9 @@ int cgroup_whole_disk(int sys_fd, dev_t device, unsigned *ret_major, unsigned *r
                 r = fd_read_file_at(parent, "dev", text, sizeof(text), err);
                 if (r < 0)
                         return error_prefix(err, "cannot find the disk of partition %s", name);
-                if (sscanf(text, "%9u:%9u%n", &found_major, &found_minor, &end) != 2 || text[end] != '\0')
-                        return error_text(err, EINVAL, "cannot find the disk of partition %s", name);
+                r = parse_device(text, &found_major, &found_minor, err);
+                if (r < 0)
+                        return error_prefix(err, "cannot find the disk of partition %s", name);
         }
         *ret_major = found_major;
         *ret_minor = found_minor;

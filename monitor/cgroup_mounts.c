@@ -1,6 +1,8 @@
 /* cgroup_mounts.c - reads the kernel's texts about cgroup mounts. Pure, no privilege. */
 #include "monitor/cgroup_mounts.h"
 
+#include "common/parse.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,16 +114,15 @@ static void keep_controllers(struct piece options, char *ret, size_t size)
                         used += (size_t)snprintf(ret + used, size - used, "%s%s", used > 0 ? "," : "", known[i]);
 }
 
-static bool parse_device(struct piece field, struct cgroup_mount *ret)
+static bool take_device(struct piece field, struct cgroup_mount *ret)
 {
         char text[32];
-        int end = 0;
 
         if (field.length >= sizeof(text))
                 return false;
         memcpy(text, field.start, field.length);
         text[field.length] = '\0';
-        return sscanf(text, "%9u:%9u%n", &ret->major, &ret->minor, &end) == 2 && text[end] == '\0';
+        return parse_device(text, &ret->major, &ret->minor, NULL) == 0;
 }
 
 /* A later mount at the same place hides the earlier one. */
@@ -160,7 +161,7 @@ static int parse_mount(struct piece line, struct cgroup_mounts *mounts, struct e
         super = next_field(&rest);
         if (!piece_is(type, "cgroup") && !piece_is(type, "cgroup2"))
                 return 0;
-        if (!parse_device(device, &mount))
+        if (!take_device(device, &mount))
                 return error_text(err, EINVAL, "cannot read /proc/self/mountinfo: a cgroup mount without its device");
         mount.v2 = piece_is(type, "cgroup2");
         mount.readonly = piece_has(options, "ro") || piece_has(super, "ro");

@@ -25,8 +25,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define EXIT_USAGE         2
-#define FIRST_PASSED_FD    3  /* SD_LISTEN_FDS_START */
+#define EXIT_USAGE      2
+#define FIRST_PASSED_FD 3 /* SD_LISTEN_FDS_START */
 
 enum mode { MODE_SERVE, MODE_LISTEN, MODE_SWEEP, MODE_PROBE, MODE_STEPS };
 
@@ -55,25 +55,43 @@ static void print_help(void)
 static int parse_options(int argc, char **argv, struct options *ret)
 {
         static const struct option known[] = {
-                { "listen", no_argument, NULL, 'l' },       { "socket", required_argument, NULL, 's' },
+                { "listen", no_argument, NULL, 'l' },        { "socket", required_argument, NULL, 's' },
                 { "pidfile", required_argument, NULL, 'p' }, { "sweep", no_argument, NULL, 'w' },
-                { "probe", no_argument, NULL, 'b' },        { "log", required_argument, NULL, 'o' },
-                { "list-steps", no_argument, NULL, 't' },   { "version", no_argument, NULL, 'v' },
-                { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+                { "probe", no_argument, NULL, 'b' },         { "log", required_argument, NULL, 'o' },
+                { "list-steps", no_argument, NULL, 't' },    { "version", no_argument, NULL, 'v' },
+                { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
         };
         int option;
 
         while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
                 switch (option) {
-                case 'l': ret->mode = MODE_LISTEN; break;
-                case 'w': ret->mode = MODE_SWEEP; break;
-                case 'b': ret->mode = MODE_PROBE; break;
-                case 't': ret->mode = MODE_STEPS; break;
-                case 's': ret->socket = optarg; break;
-                case 'p': ret->pidfile = optarg; break;
-                case 'o': ret->log = optarg; break;
-                case 'v': (void)printf("agentsh-monitor %s\n", AGENTSH_VERSION); return EXIT_SUCCESS;
-                case 'h': print_help(); return EXIT_SUCCESS;
+                case 'l':
+                        ret->mode = MODE_LISTEN;
+                        break;
+                case 'w':
+                        ret->mode = MODE_SWEEP;
+                        break;
+                case 'b':
+                        ret->mode = MODE_PROBE;
+                        break;
+                case 't':
+                        ret->mode = MODE_STEPS;
+                        break;
+                case 's':
+                        ret->socket = optarg;
+                        break;
+                case 'p':
+                        ret->pidfile = optarg;
+                        break;
+                case 'o':
+                        ret->log = optarg;
+                        break;
+                case 'v':
+                        (void)printf("agentsh-monitor %s\n", AGENTSH_VERSION);
+                        return EXIT_SUCCESS;
+                case 'h':
+                        print_help();
+                        return EXIT_SUCCESS;
                 default:
                         (void)fprintf(stderr, "Try 'agentsh-monitor --help'.\n");
                         return EXIT_USAGE;
@@ -128,10 +146,10 @@ static int serve_passed(struct error *err)
 
         if (count == NULL || strcmp(count, "1") != 0 || pid == NULL ||
             parse_number(pid, 1, INT32_MAX, &wanted, err) < 0 || wanted != (uint64_t)getpid())
-                return error_text(err, EINVAL, "no connection was passed: this is for systemd's agentsh.socket "
-                                               "(elsewhere: agentsh-monitor --listen)");
-        if (fcntl(FIRST_PASSED_FD, F_SETFD, FD_CLOEXEC) < 0 ||
-            fcntl(FIRST_PASSED_FD, F_SETFL, O_NONBLOCK) < 0)
+                return error_text(err, EINVAL,
+                                  "no connection was passed: this is for systemd's agentsh.socket "
+                                  "(elsewhere: agentsh-monitor --listen)");
+        if (fcntl(FIRST_PASSED_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(FIRST_PASSED_FD, F_SETFL, O_NONBLOCK) < 0)
                 return error_errno(err, errno, "the passed connection cannot be used");
         return server_run(FIRST_PASSED_FD, err);
 }
@@ -177,11 +195,16 @@ static int run(const struct options *options, struct error *err)
         if (r < 0)
                 return r;
         switch (options->mode) {
-        case MODE_LISTEN: return run_listener(options, err);
-        case MODE_SWEEP: return sweep_run(err);
-        case MODE_PROBE: return probe_print(stdout) ? 0 : error_text(err, ENOTSUP, "the jail cannot run on this host");
-        case MODE_SERVE: return serve_passed(err);
-        case MODE_STEPS: break;
+        case MODE_LISTEN:
+                return run_listener(options, err);
+        case MODE_SWEEP:
+                return sweep_run(err);
+        case MODE_PROBE:
+                return probe_print(stdout) ? 0 : error_text(err, ENOTSUP, "the jail cannot run on this host");
+        case MODE_SERVE:
+                return serve_passed(err);
+        case MODE_STEPS:
+                break;
         }
         return -EINVAL;
 }

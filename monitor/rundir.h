@@ -10,14 +10,17 @@
 #include <stdbool.h>
 
 struct rundir {
-        int runtime_fd;   /* AGENTSH_RUNTIME_DIR */
+        int runtime_fd; /* AGENTSH_RUNTIME_DIR */
         int sessions_fd;
-        int fd;           /* the session's own */
-        int lock_fd;      /* flock held: the sweep leaves the session alone */
+        int fd;      /* the session's own */
+        int lock_fd; /* flock held: the sweep leaves the session alone */
         char id[SESSION_ID_LENGTH + 1];
 };
 
-#define RUNDIR_INIT { .runtime_fd = -EBADF, .sessions_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .id = "" }
+#define RUNDIR_INIT                                                                                    \
+        {                                                                                              \
+                .runtime_fd = -EBADF, .sessions_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .id = "" \
+        }
 
 /* Make AGENTSH_RUNTIME_DIR and sessions/ where they are missing. Needs root. */
 must_check int rundir_open(struct rundir *ret, struct error *err);

@@ -203,7 +203,7 @@ int server_run(int connection, struct error *err)
                 return error_text(err, EPERM, "uid %u connected to the control socket", (unsigned)peer);
         for (;;) {
                 cleanup_close int caller_pidfd = -EBADF;
-                struct control_request request;
+                struct control_request request = { .kind = 0 };
                 bool refused = false;
 
                 r = receive_request(connection, &request, &caller_pidfd, timeout, err);

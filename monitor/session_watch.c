@@ -20,21 +20,21 @@
 #include <syslog.h>
 
 #define REPORTS_PER_SECOND 200
-#define FAREWELL_MS        100   /* for init to pass the reason on before it is killed */
+#define FAREWELL_MS        100 /* for init to pass the reason on before it is killed */
 #define IDLE_SAMPLE_MS     5000
-#define IDLE_CPU_USEC      100   /* less CPU time than this between two samples is no activity */
+#define IDLE_CPU_USEC      100 /* less CPU time than this between two samples is no activity */
 #define WAITING_MAX        64
 
 enum watched { WATCH_CONNECTION, WATCH_CALLER, WATCH_SIGNAL, WATCH_STATUS, WATCH_INIT, WATCH_ATTACH, WATCHED };
 
 struct watch {
         struct session *session;
-        uint64_t second_start;      /* of the current second of reports */
-        unsigned reports;           /* in it */
-        uint64_t active_ms;         /* when CPU time was last seen to grow */
+        uint64_t second_start; /* of the current second of reports */
+        unsigned reports;      /* in it */
+        uint64_t active_ms;    /* when CPU time was last seen to grow */
         uint64_t active_cpu_usec;
         uint64_t next_sample_ms;
-        int waiting[WAITING_MAX];   /* attaches answered with the failure, until they have read it and gone */
+        int waiting[WAITING_MAX]; /* attaches answered with the failure, until they have read it and gone */
         size_t waiting_count;
 };
 

@@ -16,7 +16,10 @@ struct tier_ahead {
         int network_fd; /* a network namespace for one session, owned; -EBADF: none */
 };
 
-#define TIER_AHEAD_INIT { .network_fd = -EBADF }
+#define TIER_AHEAD_INIT              \
+        {                            \
+                .network_fd = -EBADF \
+        }
 
 void tier_ahead_done(struct tier_ahead *ahead);
 
@@ -24,7 +27,7 @@ void tier_ahead_done(struct tier_ahead *ahead);
 struct tier_request {
         const struct policy *policy;
         const char *session_id;
-        uid_t uid;                        /* the account's, from passwd; never 0 */
+        uid_t uid; /* the account's, from passwd; never 0 */
         gid_t gid;
         const char *home;                 /* passwd home: where the data home appears inside */
         int attach_fd;                    /* listening attach socket, to become ATTACH_LISTEN_FD of init */
@@ -35,12 +38,15 @@ struct tier_request {
 
 /* What a tier gives back. */
 struct isolation {
-        pid_t pid;       /* its process 1 in the host's pid namespace: a child of the monitor */
-        int pidfd;       /* owned */
-        int status_fd;   /* the monitor's end of status.h, owned; init_config has been sent */
+        pid_t pid;     /* its process 1 in the host's pid namespace: a child of the monitor */
+        int pidfd;     /* owned */
+        int status_fd; /* the monitor's end of status.h, owned; init_config has been sent */
 };
 
-#define ISOLATION_INIT { .pid = 0, .pidfd = -EBADF, .status_fd = -EBADF }
+#define ISOLATION_INIT                                         \
+        {                                                      \
+                .pid = 0, .pidfd = -EBADF, .status_fd = -EBADF \
+        }
 
 struct tier {
         const char *name;

@@ -87,11 +87,10 @@ int verify_map(const char *text, const char *what, const struct verify_range ran
                         numbers[n] = (uint32_t)strtoul(text, &at, 10);
                         text = at;
                 }
-                if (numbers[0] != ranges[i].inside || numbers[1] != ranges[i].outside ||
-                    numbers[2] != ranges[i].count)
+                if (numbers[0] != ranges[i].inside || numbers[1] != ranges[i].outside || numbers[2] != ranges[i].count)
                         return error_text(err, EPERM, "self-test: line %zu of %s should be %u %u %u and is %u %u %u",
-                                          i + 1, what, ranges[i].inside, ranges[i].outside, ranges[i].count,
-                                          numbers[0], numbers[1], numbers[2]);
+                                          i + 1, what, ranges[i].inside, ranges[i].outside, ranges[i].count, numbers[0],
+                                          numbers[1], numbers[2]);
         }
         if (text[strspn(text, " \n")] != '\0')
                 return error_text(err, EPERM, "self-test: %s has more lines than it should", what);
@@ -142,11 +141,11 @@ static int check_mount(const struct mount_line *mount, struct error *err)
         if (bare_root && writable)
                 return error_text(err, EPERM, "self-test: the root of the view should be read-only and is writable");
         if (!has_option(mount->options, "nosuid"))
-                return error_text(err, EPERM, "self-test: the mount on %s should be nosuid and is \"%s\"",
-                                  mount->point, mount->options);
+                return error_text(err, EPERM, "self-test: the mount on %s should be nosuid and is \"%s\"", mount->point,
+                                  mount->options);
         if (writable && devices && strcmp(mount->type, "devpts") != 0)
-                return error_text(err, EPERM, "self-test: the mount on %s should be nodev and is \"%s\"",
-                                  mount->point, mount->options);
+                return error_text(err, EPERM, "self-test: the mount on %s should be nodev and is \"%s\"", mount->point,
+                                  mount->options);
         return 0;
 }
 

@@ -2,6 +2,7 @@
 
 /etc is a copy, /run, /home, /usr/local, /var/lib and /var/log are new; nothing outside of the namespace changes.
 """
+import contextlib
 import glob
 import os
 import pathlib
@@ -64,14 +65,12 @@ def run(*argv, **kwargs):
 
 
 def remove_cgroups():
-    """The accounts' cgroups of an earlier or this run: empty, or busy and then left alone."""
-    for depth in ("*", "*/*"):
-        for path in glob.glob(f"/sys/fs/cgroup/{depth}/agentsh/account-{AGENT}") + \
-                glob.glob(f"/sys/fs/cgroup/agentsh/account-{AGENT}"):
-            try:
-                os.rmdir(path)
-            except OSError:
-                pass
+    """The account's cgroups, after all processes are gone: what a run that was cut short has left."""
+    for depth in ("", "*/", "*/*/"):
+        for account in glob.glob(f"/sys/fs/cgroup/{depth}agentsh/account-{AGENT}"):
+            for path in (*glob.glob(f"{account}/session-*"), account):
+                with contextlib.suppress(OSError):  # in use by another run
+                    os.rmdir(path)
 
 
 def wait_for(condition, seconds, what):

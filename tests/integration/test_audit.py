@@ -80,10 +80,8 @@ class TestRecord:
         def kill():
             process = client.popen("echo up; sleep 100")
             wait_for_line(process)
-            listener = installation.listener_pid()
-            for monitor in host.descendants(listener):
-                if monitor.name == "agentsh-monitor":
-                    os.kill(monitor.pid, signal.SIGKILL)
+            for monitor in installation.monitors():
+                os.kill(monitor.pid, signal.SIGKILL)
             process.wait(10)
             end(process)
         _, (record,) = records_after(agent, kill)

@@ -39,14 +39,14 @@ class TestManyLogins:
     def test_by_ssh(self, sshd, four):
         clients = [Client(sshd, four[n % 4]) for n in range(LOGINS)]
         with concurrent.futures.ThreadPoolExecutor(LOGINS) as pool:
-            futures = {n: pool.submit(clients[n].run, SCRIPT.format(n=n, wait=2), timeout=120) for n in range(LOGINS)}
+            futures = {n: pool.submit(clients[n].run, SCRIPT.format(n=n, wait=8), timeout=120) for n in range(LOGINS)}
             done = {n: future.result() for n, future in futures.items()}
         assert [d.returncode for d in done.values()] == [0] * LOGINS, [d.stderr for d in done.values()]
         check({n: d.stdout for n, d in done.items()}, LOGINS)
 
     def test_by_su(self, installed, four):
         def login(n):
-            return host.run("su", "-", four[n % 4].name, "-c", SCRIPT.format(n=n, wait=1), env=environment(),
+            return host.run("su", "-", four[n % 4].name, "-c", SCRIPT.format(n=n, wait=4), env=environment(),
                             timeout=120)
         with concurrent.futures.ThreadPoolExecutor(LOGINS) as pool:
             done = dict(enumerate(pool.map(login, range(LOGINS))))

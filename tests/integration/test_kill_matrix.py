@@ -25,14 +25,12 @@ def pick(candidates, what):
 
 
 def session_monitor():
-    listener = installation.listener_pid()
-    found = [p for p in host.processes() if p.name == "agentsh-monitor" and p.pid != listener
-             and "--listen" in p.command or p.name == "agentsh-monitor" and p.pid != listener]
-    return pick(found, "session monitor")
+    return pick(installation.monitors(), "session monitor")
 
 
-def session_init():
-    return pick([p for p in host.processes() if p.name == "agentsh-init"], "agentsh-init")
+def session_init(agent):
+    monitor = session_monitor()
+    return pick([p for p in agent.processes() if p.name == "agentsh-init" and p.ppid == monitor], "agentsh-init")
 
 
 def login_shell(agent):
@@ -73,7 +71,7 @@ class Chain:
         if role == "agentsh-monitor":
             return session_monitor()
         if role == "agentsh-init":
-            return session_init()
+            return session_init(self.agent)
         if role == "listener":
             return installation.listener_pid()
         raise ValueError(role)
@@ -82,8 +80,8 @@ class Chain:
         end(self.process, 0.1)
 
 
-def left(before, agent):
-    return traces.wait_for_none(before, {agent.uid})
+def left(before):
+    return traces.wait_for_none(before)
 
 
 def next_login_works(agent, sshd):
@@ -101,11 +99,11 @@ SU_ROLES = ["client", "agentsh", "agentsh-monitor", "agentsh-init"]
 @pytest.mark.parametrize("role, signal_name", [(role, "KILL") for role in SSH_ROLES] +
                          [(role, "SEGV") for role in SSH_ROLES if role != "agentsh-init"])
 def test_ssh(agent, sshd, role, signal_name):
-    before = traces.Snapshot({agent.uid})
+    before = traces.Snapshot()
     chain = Chain(agent, sshd)
     try:
         os.kill(chain.find(role), getattr(signal, f"SIG{signal_name}"))
-        assert left(before, agent) == []
+        assert left(before) == []
     finally:
         chain.end()
     next_login_works(agent, sshd)
@@ -113,11 +111,11 @@ def test_ssh(agent, sshd, role, signal_name):
 
 @pytest.mark.parametrize("role", SSH_ROLES)
 def test_ssh_with_terminal(agent, sshd, role):
-    before = traces.Snapshot({agent.uid})
+    before = traces.Snapshot()
     chain = Chain(agent, sshd, terminal=True)
     try:
         os.kill(chain.find(role), signal.SIGKILL)
-        assert left(before, agent) == []
+        assert left(before) == []
     finally:
         chain.end()
     next_login_works(agent, sshd)
@@ -125,11 +123,11 @@ def test_ssh_with_terminal(agent, sshd, role):
 
 @pytest.mark.parametrize("role", SU_ROLES)
 def test_su(agent, role):
-    before = traces.Snapshot({agent.uid})
+    before = traces.Snapshot()
     chain = Chain(agent)
     try:
         os.kill(chain.find(role), signal.SIGKILL)
-        assert left(before, agent) == []
+        assert left(before) == []
     finally:
         chain.end()
     next_login_works(agent, None)
@@ -140,13 +138,13 @@ class TestListener:
         """The listener is not part of a session: without it the session goes on, and leaves nothing when it ends."""
         if installation.systemd():
             pytest.skip("systemd is the listener here")
-        before = traces.Snapshot({agent.uid})
+        before = traces.Snapshot()
         chain = Chain(agent, sshd)
         try:
             os.kill(chain.find("listener"), signal.SIGKILL)
         finally:
             chain.end()
-        assert left(before, agent) == []
+        assert left(before) == []
         installation.start_listener()
         next_login_works(agent, sshd)
 
@@ -154,7 +152,7 @@ class TestListener:
         """With both gone nobody could sweep: the next start of the listener does."""
         if installation.systemd():
             pytest.skip("systemd is the listener here")
-        before = traces.Snapshot({agent.uid})
+        before = traces.Snapshot()
         chain = Chain(agent, sshd)
         try:
             monitor = chain.find("agentsh-monitor")
@@ -162,7 +160,7 @@ class TestListener:
             os.kill(monitor, signal.SIGKILL)
             assert host.wait_until(lambda: not [p for p in agent.processes() if p.name == "sleep"])
             installation.start_listener()
-            assert left(before, agent) == []
+            assert left(before) == []
         finally:
             chain.end()
         next_login_works(agent, sshd)
@@ -178,7 +176,7 @@ class TestListener:
 class TestEverythingAtOnce:
     def test_all_but_one(self, agent, sshd):
         """Every process of ours at the same moment, the listener left over to clear up."""
-        before = traces.Snapshot({agent.uid})
+        before = traces.Snapshot()
         chain = Chain(agent, sshd)
         try:
             for pid in [chain.find(role) for role in ("sshd monitor", "agentsh", "agentsh-monitor", "agentsh-init")]:
@@ -186,7 +184,7 @@ class TestEverythingAtOnce:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-            assert left(before, agent) == []
+            assert left(before) == []
         finally:
             chain.end()
         next_login_works(agent, sshd)
@@ -206,31 +204,29 @@ class TestEverythingAtOnce:
     @pytest.mark.parametrize("moment", [0.0, 0.01, 0.03, 0.06, 0.1, 0.2])
     def test_su_killed_while_logging_in(self, agent, moment):
         import time
-        before = traces.Snapshot({agent.uid})
+        before = traces.Snapshot()
         process = subprocess.Popen(["su", "-", agent.name, "-c", "sleep 1000"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
         time.sleep(moment)
         process.kill()
         process.wait()
-        assert left(before, agent) == []
+        assert left(before) == []
         next_login_works(agent, None)
 
     @pytest.mark.parametrize("moment", [0.0, 0.005, 0.01, 0.02, 0.04])
     def test_monitor_killed_while_logging_in(self, agent, moment):
         import time
-        before = traces.Snapshot({agent.uid})
+        before = traces.Snapshot()
         process = subprocess.Popen(["su", "-", agent.name, "-c", "sleep 1000"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
-        listener = installation.listener_pid()
-        host.wait_until(lambda: host.descendants(listener), 5, 0.001)
+        host.wait_until(installation.monitors, 5, 0.001)
         time.sleep(moment)
-        for monitor in host.descendants(listener):
-            if monitor.name == "agentsh-monitor":
-                os.kill(monitor.pid, signal.SIGKILL)
+        for monitor in installation.monitors():
+            os.kill(monitor.pid, signal.SIGKILL)
         try:
             process.wait(10)
         finally:
             process.kill()
             process.wait()
-        assert left(before, agent) == []
+        assert left(before) == []
         next_login_works(agent, None)

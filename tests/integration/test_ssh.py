@@ -113,7 +113,7 @@ class TestInteractive:
             child = client.spawn("seq 20000")
             child.expect(pexpect.EOF)
             child.close()
-            assert child.before.endswith("\r\n20000\r\n")
+            assert re.search(r"\r\n20000\r\n(Connection to .* closed\.\s*)?$", child.before)
             assert child.exitstatus == 0
 
     def test_terminal_hangup_ends_the_session(self, client, agent):

@@ -9,6 +9,14 @@ import host
 AGENT_PREFIX = "agtest"
 PLAIN_PREFIX = "agplain"
 PASSWORD = "correct horse 7"
+# A range of their own, so that whatever else runs on the machine has other uids: the checks go by uid.
+UIDS = range(23_000, 24_000)
+
+
+def free_uid():
+    """A uid of the range that no account and no process has."""
+    taken = {entry.pw_uid for entry in pwd.getpwall()} | {uid for p in host.processes() for uid in p.uids}
+    return next(uid for uid in UIDS if uid not in taken)
 
 
 def policy_text(settings):
@@ -44,7 +52,7 @@ class Agent:
     def __init__(self, name, key, settings=None):
         self.name, self.key = name, key
         remove_agent(name)
-        host.run(host.CTL, "account", "add", name, "--key", f"{key}.pub", check=True)
+        host.run(host.CTL, "account", "add", name, "--uid", free_uid(), "--key", f"{key}.pub", check=True)
         entry = pwd.getpwnam(name)
         self.uid, self.gid, self.home = entry.pw_uid, entry.pw_gid, entry.pw_dir
         self.policy_file = host.CONFIG / "accounts" / f"{name}.ini"
@@ -119,7 +127,7 @@ class Plain:
     def __init__(self, name, key):
         self.name, self.key = name, key
         self.remove()
-        host.run("useradd", "-m", "-s", "/bin/bash", name, check=True)
+        host.run("useradd", "-u", free_uid(), "-m", "-s", "/bin/bash", name, check=True)
         set_password(name)
         entry = pwd.getpwnam(name)
         self.uid, self.gid, self.home = entry.pw_uid, entry.pw_gid, entry.pw_dir

@@ -8,6 +8,7 @@ import subprocess
 
 import host
 
+PIDFILE = host.RUNTIME / "listen.pid"
 RECORD = pathlib.Path("/var/lib/agentsh/installed")
 INSTALL = host.TOP / "install.sh"
 TIMEOUT = 600
@@ -60,16 +61,20 @@ def stop_listener():
 
 def listener_pid():
     """Pid of the running listener, whichever build it is of; None without one (or under systemd)."""
-    for process in host.processes():
-        if process.name == "agentsh-monitor" and "--listen" in process.command:
-            parent = None
-            try:
-                parent = host.Process(process.ppid)
-            except (OSError, KeyError):
-                pass
-            if parent is None or parent.name != "agentsh-monitor":
-                return process.pid
-    return None
+    if Listener.current is not None:
+        return Listener.current.process.pid
+    try:
+        process = host.Process(int(PIDFILE.read_text()))
+    except (OSError, KeyError, ValueError):
+        return None
+    return process.pid if process.name == "agentsh-monitor" else None
+
+
+def monitors():
+    """The monitors of the live sessions: children of the listener, or of systemd."""
+    listener = listener_pid()
+    return [p for p in host.processes_here() if p.name == "agentsh-monitor" and p.pid != listener
+            and (p.ppid in (listener, 1) or systemd())]
 
 
 class Listener:
@@ -77,6 +82,8 @@ class Listener:
 
     `mounts`: shell commands run first in a mount namespace of its own. The log is kept in `log`.
     """
+
+    current = None
 
     def __init__(self, directory, program=host.MONITOR, variables=None, mounts=None):
         self.program, self.variables, self.mounts = program, dict(variables or {}), mounts
@@ -97,6 +104,7 @@ class Listener:
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment,
                                         stderr=subprocess.PIPE, start_new_session=True)
         ready = host.wait_until(lambda: "listening on" in self.log.read_text() or self.process.poll() is not None, 10)
+        Listener.current = self
         if not ready or self.process.poll() is not None:
             raise AssertionError(f"the listener did not start: {self.process.stderr.read().decode()}")
 
@@ -110,6 +118,7 @@ class Listener:
                 self.process.wait()
             self.process.stderr.close()
             self.process = None
+            Listener.current = None
 
     def restart(self, **variables):
         self.stop()

@@ -10,7 +10,7 @@ from sshd import environment
 
 SOURCES = host.TOP / "tests/probes"
 NAMES = ("probe_identity", "probe_view", "probe_escape")
-TIMEOUT = 20
+TIMEOUT = 12
 KEY_NAME = "agtest-host-key"
 
 # Attempts of probe_escape that may succeed: what ordinary programs do. All others must fail.
@@ -99,6 +99,7 @@ def collect(agent, command=None, expect_success=True):
             return failed(process, expect_success)
         facts = parse("".join(lines))
         merge(facts, outside(agent))
+        process.stdin.write("\n")
         process.stdin.close()
         process.wait(TIMEOUT)
         return facts

@@ -258,12 +258,28 @@ static void test_session_id(void **state)
         assert_false(parse_is_session_id("../4567890123456"));
 }
 
+static void devices_are_two_numbers(void **state)
+{
+        static const char *const bad[] = { "", "8", "8:", ":1", "8:1:2", "8:1 ", "-8:1", "8:0x1", "4294967296:1" };
+        uint32_t major = 7, minor = 7;
+
+        (void)state;
+        assert_int_equal(parse_device("259:3", &major, &minor, NULL), 0);
+        assert_int_equal(major, 259);
+        assert_int_equal(minor, 3);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+                assert_int_equal(parse_device(bad[i], &major, &minor, NULL), -EINVAL);
+        assert_int_equal(major, 259);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_number),   cmocka_unit_test(test_bool),         cmocka_unit_test(test_size),
-                cmocka_unit_test(test_duration), cmocka_unit_test(test_milli),        cmocka_unit_test(test_date),
-                cmocka_unit_test(test_path),     cmocka_unit_test(test_account_name), cmocka_unit_test(test_session_id),
+                cmocka_unit_test(test_number),     cmocka_unit_test(test_bool),
+                cmocka_unit_test(test_size),       cmocka_unit_test(test_duration),
+                cmocka_unit_test(test_milli),      cmocka_unit_test(test_date),
+                cmocka_unit_test(test_path),       cmocka_unit_test(test_account_name),
+                cmocka_unit_test(test_session_id), cmocka_unit_test(devices_are_two_numbers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#define STATUS                                                                                        \
+#define STATUS                                                                                          \
         "Name:\tagentsh-init\nUid:\t1004\t1004\t1004\t1004\nGid:\t1005\t1005\t1005\t1005\nGroups:\t \n" \
-        "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"            \
+        "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"             \
         "CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
 
 static const struct verify_expected expected = { .uid = 1004, .gid = 1005, .user_namespace = true };
@@ -143,9 +143,9 @@ static void a_process_of_the_host_fails(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_right_status_passes),     cmocka_unit_test(every_wrong_line_of_status_is_named),
-                cmocka_unit_test(maps_are_exact),            cmocka_unit_test(mounts_must_be_as_designed),
-                cmocka_unit_test(only_loopback_passes),      cmocka_unit_test(a_process_of_the_host_fails),
+                cmocka_unit_test(a_right_status_passes), cmocka_unit_test(every_wrong_line_of_status_is_named),
+                cmocka_unit_test(maps_are_exact),        cmocka_unit_test(mounts_must_be_as_designed),
+                cmocka_unit_test(only_loopback_passes),  cmocka_unit_test(a_process_of_the_host_fails),
         };
 
         return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
