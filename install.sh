@@ -92,8 +92,8 @@ list_packages() {
         packages=(gcc make pkg-config libc6-dev libpam0g-dev libcap-dev libseccomp-dev libiniparser-dev passwd)
         [ "$with_tests" = no ] || packages+=(libcmocka-dev clang libclang-rt-dev clang-tidy clang-format cppcheck
             shellcheck universal-ctags binutils libcap2-bin perl openssh-server openssh-client rsync git python3
-            python3-pytest python3-pexpect nodejs strace sudo cron at util-linux uidmap procps bubblewrap vim-tiny less
-            iproute2)
+            python3-pytest python3-pexpect pamtester keyutils tmux nodejs strace sudo cron at nftables iproute2 xauth
+            util-linux uidmap procps bubblewrap vim-tiny less)
         ;;
     fedora)
         packages=(gcc make pkgconf-pkg-config glibc-static pam-devel libcap-devel libseccomp-devel iniparser-devel
@@ -473,8 +473,10 @@ do_uninstall() {
     # shellcheck source=/dev/null
     . "$log"
     # From the outside in: first no new session, then nothing that PAM calls, then the files; sshd's walls go last.
-    begin 'stopping the listener and the sessions' 'agentshctl sessions; agentshctl kill ID'
+    begin 'stopping the listener, the guard and the sessions' 'agentshctl sessions; agentshctl kill ID'
     stop_listener
+    if has_systemd; then systemctl --quiet disable --now agentsh-guard.service 2>/dev/null || true; fi
+    [ ! -x "$SBINDIR/agentshctl" ] || "$SBINDIR/agentshctl" guard off >/dev/null 2>&1 || true
     [ ! -x "$SBINDIR/agentshctl" ] || end_sessions
     [ "$purge" = no ] || [ ! -x "$SBINDIR/agentshctl" ] || purge_accounts
     remove_pam

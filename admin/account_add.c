@@ -6,6 +6,7 @@
  * docs/architecture.md.
  */
 #include "admin/account_plan.h"
+#include "admin/guard.h"
 #include "admin/output.h"
 #include "admin/places.h"
 #include "admin/steps.h"
@@ -15,24 +16,38 @@
 
 #include <string.h>
 
+/* Before the policy, which lets the account in. */
+static int guard_account(struct account_plan *plan, struct error *err)
+{
+        (void)plan;
+        return guard_follow(NULL, err);
+}
+
+static int unguard_account(struct account_plan *plan, struct error *err)
+{
+        return guard_follow(plan->name, err);
+}
+
 static const struct step ADD_STEPS[] = {
         { "policy draft", plan_draft_policy, plan_remove_draft },          /* 1 */
         { "group", plan_make_group, plan_unmake_group },                   /* 2 */
         { "user", plan_make_user, plan_unmake_user },                      /* 3 */
-        { "data home", plan_make_data_home, plan_unmake_data_home },       /* 4 */
-        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 5 */
-        { "keys", plan_write_keys, plan_remove_keys },                     /* 6 */
-        { "policy", plan_place_policy, plan_displace_policy },             /* 7 */
+        { "egress guard", guard_account, unguard_account },                /* 4 */
+        { "data home", plan_make_data_home, plan_unmake_data_home },       /* 5 */
+        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 6 */
+        { "keys", plan_write_keys, plan_remove_keys },                     /* 7 */
+        { "policy", plan_place_policy, plan_displace_policy },             /* 8 */
 };
 
 static const struct step CONVERT_STEPS[] = {
         { "policy draft", plan_draft_policy, plan_remove_draft },          /* 1 */
         { "group", plan_make_group, plan_unmake_group },                   /* 2 */
         { "user", plan_convert_user, plan_unconvert_user },                /* 3 */
-        { "data home", plan_move_home, plan_move_home_back },              /* 4 */
-        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 5 */
-        { "keys", plan_write_keys, plan_remove_keys },                     /* 6 */
-        { "policy", plan_place_policy, plan_displace_policy },             /* 7 */
+        { "egress guard", guard_account, unguard_account },                /* 4 */
+        { "data home", plan_move_home, plan_move_home_back },              /* 5 */
+        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 6 */
+        { "keys", plan_write_keys, plan_remove_keys },                     /* 7 */
+        { "policy", plan_place_policy, plan_displace_policy },             /* 8 */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

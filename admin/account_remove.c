@@ -6,6 +6,7 @@
  * by running it again.
  */
 #include "admin/accounts.h"
+#include "admin/guard.h"
 #include "admin/output.h"
 #include "admin/places.h"
 #include "admin/run.h"
@@ -127,6 +128,13 @@ static int remove_user(const struct removal *removal, struct error *err)
         return removal->exists ? run_checked(argv, "remove the user", err) : 0;
 }
 
+/* While something of the account is left, so that a failure is made good by the next run. */
+static int unguard_user(const struct removal *removal, struct error *err)
+{
+        (void)removal;
+        return guard_follow(NULL, err);
+}
+
 /* Only the empty directory of root's that `account add` made: whatever else is there is not ours. */
 static int remove_passwd_home(const struct removal *removal, struct error *err)
 {
@@ -187,8 +195,8 @@ static int remove_state(const struct removal *removal, struct error *err)
 static int remove_account(struct removal *removal, struct error *err)
 {
         static int (*const STEPS[])(const struct removal *, struct error *) = {
-                check_no_session, remove_policy, end_sessions, remove_passwd_home,
-                remove_user,      remove_keys,   remove_state, remove_data_home,
+                check_no_session, remove_policy, end_sessions, remove_passwd_home, remove_user,
+                unguard_user,     remove_keys,   remove_state, remove_data_home,
         };
         int r;
 

@@ -43,6 +43,12 @@ static const struct verb VERBS[] = {
         { "kill", NULL, true, verb_kill, "ID... | --account NAME", "end sessions",
           "  ID               a session's id, or the beginning of one that fits no other\n"
           "  --account NAME   all sessions of the account\n" },
+        { "guard", "on", true, verb_guard_on, "[--json]",
+          "load the egress guard: agents' uids get no network on the host", "" },
+        { "guard", "off", true, verb_guard_off, "[--json]", "unload the egress guard", "" },
+        { "guard", "status", true, verb_guard_status, "[--json]", "try the egress guard and show what it refused", "" },
+        { "guard", "sync", true, verb_guard_sync, "[--json]", "give the egress guard the agents' uids as they are now",
+          "" },
         { "doctor", NULL, true, verb_doctor, "[--json]", "check this host and every agent account, with remedies", "" },
 };
 

@@ -19,6 +19,7 @@ int verb_doctor(int argc, char **argv)
         doctor_monitor(&findings);
         doctor_pam(&findings);
         doctor_sshd(&findings, &agents);
+        doctor_guard(&findings, &agents);
         doctor_accounts(&findings, &agents);
         doctor_files(&findings, &agents);
         if (as_json)

@@ -16,6 +16,9 @@ void doctor_monitor(struct findings *findings);
 /* The module, and the stack of every service that can log in. */
 void doctor_pam(struct findings *findings);
 
+/* The egress guard: loaded, in step with the accounts, and refusing when it is tried. */
+void doctor_guard(struct findings *findings, const struct account_list *agents);
+
 /* What sshd makes of its configuration for each agent. */
 void doctor_sshd(struct findings *findings, const struct account_list *agents);
 

@@ -20,6 +20,10 @@ int verb_policy_check(int argc, char **argv);
 int verb_policy_explain(int argc, char **argv);
 int verb_sessions(int argc, char **argv);
 int verb_kill(int argc, char **argv);
+int verb_guard_on(int argc, char **argv);
+int verb_guard_off(int argc, char **argv);
+int verb_guard_status(int argc, char **argv);
+int verb_guard_sync(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 
 #endif

@@ -25,7 +25,7 @@ TMPFILESDIR   ?= $(SYSCONFDIR)/tmpfiles.d
 endif
 
 # FILE:DIRECTORY:MODE, one word for each file. The same list serves install and uninstall.
-UNITS      = agentsh.socket agentsh@.service agentsh.slice
+UNITS      = agentsh.socket agentsh@.service agentsh.slice agentsh-guard.service
 MAN_PAGES  = $(wildcard docs/man/*.[1-8]) $(O)/man/agentsh.ini.5
 SHIP       = $(O)/agentsh:$(BINDIR):0755 \
              $(O)/agentsh-init:$(LIBEXECDIR):0755 \

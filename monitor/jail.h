@@ -93,6 +93,8 @@ must_check int jail_start(const struct tier_request *request, const struct jail_
                           struct error *err);
 
 /* What both tiers are made of, see tier.h. */
+/* tier.prepare: the network namespace, which needs no session. */
+must_check int jail_prepare(struct tier_ahead *ahead, struct error *err);
 must_check int jail_start_on_host(const struct tier_request *request, struct isolation *ret, struct error *err);
 must_check int jail_stop(struct isolation *isolation, struct error *err);
 

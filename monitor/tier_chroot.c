@@ -16,6 +16,7 @@ static int chroot_probe(const struct policy *policy, uid_t uid, struct error *er
 const struct tier tier_chroot = {
         .name = "chroot",
         .probe = chroot_probe,
+        .prepare = jail_prepare,
         .start = jail_start_on_host,
         .stop = jail_stop,
 };

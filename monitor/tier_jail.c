@@ -105,10 +105,15 @@ static bool is_hangup(int r)
         return r == -EPIPE || r == -ECONNRESET || r == -ECONNREFUSED;
 }
 
-static int give_network(int sync_fd, struct error *err)
+int jail_prepare(struct tier_ahead *ahead, struct error *err)
 {
-        cleanup_close int fd = -EBADF;
-        int r = net_make_namespace(&fd, err);
+        return ahead->network_fd >= 0 ? 0 : net_make_namespace(&ahead->network_fd, err);
+}
+
+static int give_network(struct tier_ahead *ahead, int sync_fd, struct error *err)
+{
+        cleanup_close int fd = ahead != NULL ? TAKE_FD(ahead->network_fd) : -EBADF;
+        int r = fd >= 0 ? 0 : net_make_namespace(&fd, err);
 
         if (r >= 0)
                 r = jail_sync_send_fd(sync_fd, JAIL_SYNC_NETWORK, fd, err);
@@ -137,7 +142,7 @@ static int run_builder(struct jail *jail, struct isolation *isolation, struct er
         }
         /* Or the builder's end would never be seen. */
         cleanup_close_fd(&builder_fd);
-        r = give_network(sync_fd, err);
+        r = give_network(jail->request->ahead, sync_fd, err);
         /* A builder that has hung up has left its reason. */
         return r < 0 && !is_hangup(r) ? r : serve_builder(jail, sync_fd, isolation->pid, err);
 }
@@ -222,6 +227,7 @@ static int jail_probe_on_host(const struct policy *policy, uid_t uid, struct err
 const struct tier tier_jail = {
         .name = "jail",
         .probe = jail_probe_on_host,
+        .prepare = jail_prepare,
         .start = jail_start_on_host,
         .stop = jail_stop,
 };

@@ -59,7 +59,7 @@ static int receive_reply(int fd, enum control_verdict wanted, uint64_t deadline,
         int r;
 
         if (size < 0)
-                return (int)size;
+                return error_prefix(err, "the monitor does not answer");
         if (size == 0)
                 return error_text(err, ECONNRESET, "the monitor ended without an answer (its log says why)");
         r = control_parse_reply(message, (size_t)size, &reply, err);

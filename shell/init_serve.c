@@ -219,20 +219,29 @@ static int channel_fd(const struct channel *channel)
 static void step(struct init *init)
 {
         struct pollfd items[ITEM_CHANNELS + CHANNELS_MAX];
+        struct channel *polled[CHANNELS_MAX];
         uint64_t now = process_monotonic_ms();
+        nfds_t count = ITEM_CHANNELS;
 
         items[ITEM_STATUS] = (struct pollfd){ .fd = init->status, .events = POLLIN };
         items[ITEM_LISTEN] = (struct pollfd){ .fd = init->accept_after > now ? -1 : init->listener, .events = POLLIN };
         items[ITEM_SIGNALS] = (struct pollfd){ .fd = init->signals, .events = POLLIN };
-        for (size_t i = 0; i < CHANNELS_MAX; i++)
-                items[ITEM_CHANNELS + i] = (struct pollfd){ .fd = channel_fd(&init->channels[i]), .events = POLLIN };
-        if (poll(items, ITEM_CHANNELS + CHANNELS_MAX, wait_time(init, now)) < 0)
+        /* Only those that have one: poll refuses more entries than the policy's open_files. */
+        for (size_t i = 0; i < CHANNELS_MAX; i++) {
+                int fd = channel_fd(&init->channels[i]);
+
+                if (fd < 0)
+                        continue;
+                polled[count - ITEM_CHANNELS] = &init->channels[i];
+                items[count++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+        }
+        if (poll(items, count, wait_time(init, now)) < 0)
                 return;
         if (items[ITEM_STATUS].revents != 0)
                 take_notice(init);
-        for (size_t i = 0; i < CHANNELS_MAX; i++)
-                if (items[ITEM_CHANNELS + i].revents != 0)
-                        take_channel_event(init, &init->channels[i]);
+        for (nfds_t i = ITEM_CHANNELS; i < count; i++)
+                if (items[i].revents != 0)
+                        take_channel_event(init, polled[i - ITEM_CHANNELS]);
         if (items[ITEM_SIGNALS].revents != 0 || init->more_zombies)
                 take_signals(init);
         if (items[ITEM_LISTEN].revents != 0)

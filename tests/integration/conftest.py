@@ -3,6 +3,7 @@ import itertools
 import os
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
@@ -24,13 +25,11 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def work(tmp_path_factory):
-    """A directory that every user may pass: sockets and keys are guarded by their own modes."""
-    path = tmp_path_factory.mktemp("agentsh")
-    for parent in [path, *path.parents]:
-        if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    return path
+def work():
+    """A directory that every user may pass (pytest's own are closed): sockets and keys are guarded by their modes."""
+    with tempfile.TemporaryDirectory(prefix="agentsh-test.", dir="/tmp") as path:
+        os.chmod(path, 0o755)
+        yield pathlib.Path(path)
 
 
 @pytest.fixture(scope="session")

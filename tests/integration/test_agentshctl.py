@@ -15,7 +15,7 @@ import private_ctl
 import pytest
 from private_ctl import PREFIX, group_exists, in_private_mounts, make_person, settle, snapshot
 
-STEPS = ["policy draft", "group", "user", "data home", "passwd home", "keys", "policy"]
+STEPS = ["policy draft", "group", "user", "egress guard", "data home", "passwd home", "keys", "policy"]
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ def shell(client):
     """An interactive login with a prompt that nothing else prints."""
     child = client.spawn()
     child.setecho(False)
-    child.sendline(f"PS1='{PROMPT[:3]}''{PROMPT[3:]}'; PROMPT_COMMAND=; bind 'set enable-bracketed-paste off'; stty -echo")
+    child.sendline(f"PS1='{PROMPT[:3]}''{PROMPT[3:]}'; PROMPT_COMMAND=; bind 'set enable-bracketed-paste off'; "
+                   "stty -echo")
     child.expect_exact(PROMPT)
     return child
 

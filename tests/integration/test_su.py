@@ -10,8 +10,8 @@ import pexpect
 import pytest
 from sshd import environment, spawn
 
-FACTS = ("id -u; grep -E '^(NoNewPrivs|Seccomp|Cap|SigIgn|SigBlk)' /proc/self/status | grep -v Filters; umask; ulimit -n; "
-         "cat /proc/self/oom_score_adj; nice; readlink /proc/self/fd/3; ls /proc/self/fd | wc -w; hostname")
+FACTS = ("id -u; grep -E '^(NoNewPrivs|Seccomp|Cap|SigIgn|SigBlk)' /proc/self/status | grep -v Filters; "
+         "umask; ulimit -n; cat /proc/self/oom_score_adj; nice; readlink /proc/self/fd/3; ls /proc/self/fd | wc -w; hostname")
 
 
 def su(agent, script, **kwargs):

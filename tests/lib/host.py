@@ -80,6 +80,7 @@ class Process:
         self.uid = int(status["Uid"].split()[1])
         self.uids = {int(u) for u in status["Uid"].split()}
         self.state = status["State"][0]
+        self.depth = len(status.get("NSpid", "0").split())
         self.command = (base / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         try:
             self.exe = os.readlink(base / "exe")
@@ -102,6 +103,12 @@ def processes():
             if process.state not in "ZX":
                 found.append(process)
     return found
+
+
+def processes_here():
+    """Those of this pid namespace proper: what runs in containers, and inside sessions, is left out."""
+    depth = Process(os.getpid()).depth
+    return [p for p in processes() if p.depth == depth]
 
 
 def processes_of(*uids):
