@@ -19,7 +19,7 @@ input()
 class TestKernelPools:
     def test_inotify_instances_are_the_agents_own(self, agent):
         session = subprocess.Popen(["su", "-", agent.name, "-c", f"exec python3 -c '{TAKE_ALL}'"], env=environment(),
-                                   text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                   text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             assert int(session.stdout.readline()) > 0
             libc = ctypes.CDLL(None)
