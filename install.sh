@@ -490,6 +490,8 @@ do_uninstall() {
     remove_sshd "$kept"
     rm -rf -- "$kept" "$run_dir"
     rm -f -- "$record"
+    # The places of the sessions' cgroups: rmdir takes none that is in use.
+    find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name agentsh -exec rmdir -- {} \; 2>/dev/null || true
     if [ "$purge" = yes ]; then rm -rf -- "$config_dir" "$state_dir" /var/log/agentsh; fi
     rmdir -- "$state_dir" 2>/dev/null || true
     has_systemd && systemctl daemon-reload
