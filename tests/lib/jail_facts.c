@@ -177,8 +177,8 @@ static const struct fact escapes[] = {
         { "unknown call", "ENOSYS" },
         { "write /proc/1/exe", "EACCES" },
 #ifdef __x86_64__
-        { "i386 entry", "SIGSYS" },
-        { "x32 entry", "SIGSYS" },
+        { "i386 entry", "killed" },
+        { "x32 entry", "killed" },
 #endif
 };
 
