@@ -851,8 +851,8 @@ def test_terminal_after_the_monitors_death(lab):
 
 
 def test_outer_hangup(lab):
-    shell = terminal("-c", "trap 'touch /tmp/relay-gone; exit' HUP; while :; do sleep 0.1; done")
-    shell.wait_raw()
+    shell = terminal("-c", "trap 'touch /tmp/relay-gone; exit' HUP; echo trapped; while :; do sleep 0.1; done")
+    shell.expect("trapped")
     shell.hang_up()
     assert shell.wait() == -signal.SIGHUP
     assert wait_until(lambda: os.path.exists("/tmp/relay-gone"))
@@ -872,7 +872,7 @@ def test_terminal_that_nobody_reads(lab):
 
 def test_signal_while_the_terminal_is_stuck(lab):
     shell = terminal("-c", "trap 'exit 6' TERM; while :; do echo 0123456789012345678901234567890123456789; done")
-    shell.wait_raw()
+    shell.expect("0123456789")
     time.sleep(0.5)
     shell.process.send_signal(signal.SIGTERM)
     time.sleep(0.3)

@@ -289,9 +289,11 @@ class TestData:
 class TestChannels:
     def test_nine_channels_share_one_isolation(self, control, agent):
         control.master()
-        script = ("echo $$ > /tmp/channel.{n}; sleep 1.5; cat /tmp/channel.* | wc -l; "
+        # Each waits for all, at both ends: how fast the machine starts nine channels does not matter.
+        script = ("all() {{ until [ $(ls /tmp/$1.* | wc -l) = 9 ]; do sleep 0.05; done; }}; "
+                  "echo $$ > /tmp/channel.{n}; all channel; cat /tmp/channel.* | wc -l; "
                   "readlink /proc/self/ns/pid /proc/self/ns/mnt; "
-                  "for f in /tmp/channel.*; do kill -0 $(cat $f) || echo gone; done; sleep 0.5")
+                  "for f in /tmp/channel.*; do kill -0 $(cat $f) || echo gone; done; : > /tmp/end.{n}; all end")
         with concurrent.futures.ThreadPoolExecutor(9) as pool:
             done = list(pool.map(lambda n: control.run(script.format(n=n)), range(9)))
         outputs = {d.stdout for d in done}
