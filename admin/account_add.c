@@ -160,9 +160,10 @@ static void tell_result(const struct account_plan *plan)
         if (plan->keys != NULL)
                 (void)printf("  keys    " AGENTSH_CONFIG_DIR "/keys/%s\n", plan->name);
         else
-                (void)printf("  keys    none; for ssh, put public keys into " AGENTSH_CONFIG_DIR "/keys/%s "
-                             "(root's, mode 0644)\n",
-                             plan->name);
+                (void)printf(
+                        "  keys    none; for ssh, put lines of restrict,pty,command=\"agentsh-session\" and a public "
+                        "key into " AGENTSH_CONFIG_DIR "/keys/%s (root's, mode 0644)\n",
+                        plan->name);
         if (plan->convert)
                 (void)printf("It was a person's account: its password is locked, its groups were \"%s\", its shell "
                              "%s.\n",

@@ -2,7 +2,8 @@
  * account_keys.c - `account add --key`: public keys for sshd, in a file of root's. Root; runs ssh-keygen.
  *
  * Options in front of a key (command=, environment=) are refused: a key file handed in by somebody gives a key, no
- * settings. An administrator can still write them into the installed file.
+ * settings. The installed line gets ours, by which sshd keeps to the login shell even where its configuration does not
+ * say so, and which the monitor asks for (monitor/ssh_login.c).
  */
 #include "admin/account_keys.h"
 #include "admin/account_plan.h"
@@ -15,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define OPTIONS "restrict,pty,command=\"agentsh-session\" "
 
 static bool has_key_type(const char *line)
 {
@@ -106,9 +109,29 @@ static int read_key_file(const char *path, char **ret, size_t *ret_size, struct 
         return fd_read_all(fd, KEY_FILE_MAX, ret, ret_size, err);
 }
 
+int keys_restrict(const char *text, char **ret, struct error *err)
+{
+        cleanup_free char *result = NULL;
+        size_t size = 0;
+        FILE *stream = open_memstream(&result, &size);
+
+        if (stream == NULL)
+                return error_errno(err, errno, "cannot keep the keys");
+        for (const char *at = text; *at != '\0';) {
+                size_t length = strcspn(at, "\n");
+
+                (void)fprintf(stream, "%s%.*s\n", has_key_type(at) && *at != '#' ? OPTIONS : "", (int)length, at);
+                at += length + (at[length] == '\n');
+        }
+        if (fclose(stream) != 0)
+                return error_errno(err, errno, "cannot keep the keys");
+        *ret = TAKE_PTR(result);
+        return 0;
+}
+
 int plan_keys_check(struct account_plan *plan, struct error *err)
 {
-        cleanup_free char *text = NULL, *terminated = NULL;
+        cleanup_free char *text = NULL;
         struct stat st;
         size_t size = 0, count = 0;
         int r;
@@ -123,10 +146,7 @@ int plan_keys_check(struct account_plan *plan, struct error *err)
                 r = keys_check_text(text, size, &count, err);
         if (r < 0)
                 return error_prefix(err, "cannot use the key file %s", plan->key_file);
-        if (asprintf(&terminated, "%s%s", text, text[size - 1] == '\n' ? "" : "\n") < 0)
-                return error_errno(err, ENOMEM, "cannot keep the keys");
-        plan->keys = TAKE_PTR(terminated);
-        return 0;
+        return keys_restrict(text, &plan->keys, err);
 }
 
 int plan_write_keys(struct account_plan *plan, struct error *err)

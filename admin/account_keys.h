@@ -18,4 +18,7 @@
  */
 must_check int keys_check_text(const char *text, size_t size, size_t *ret_count, struct error *err);
 
+/* The same text, checked before, with the options of an agent's key in front of each. The caller frees *ret. */
+must_check int keys_restrict(const char *text, char **ret, struct error *err);
+
 #endif

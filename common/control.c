@@ -33,7 +33,8 @@ int control_parse_request(const void *data, size_t size, struct control_request 
             !is_clean_string(request.service, sizeof(request.service)) ||
             !is_clean_string(request.tty, sizeof(request.tty)) ||
             !is_clean_string(request.rhost, sizeof(request.rhost)) ||
-            !is_clean_string(request.ruser, sizeof(request.ruser)))
+            !is_clean_string(request.ruser, sizeof(request.ruser)) ||
+            !is_clean_string(request.auth, sizeof(request.auth)))
                 return error_text(err, EBADMSG, "a control request has a malformed string");
         if (request.kind != CONTROL_CLOSE) {
                 r = parse_account_name(request.user, err);

@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONTROL_MAGIC 0x41475301U /* changes with every incompatible change of a struct below */
+#define CONTROL_MAGIC 0x41475302U /* changes with every incompatible change of a struct below */
 
 enum control_kind {
         CONTROL_ACCOUNT = 1,
@@ -48,6 +48,7 @@ struct control_request {
         char tty[64];                    /* PAM_TTY, or "" */
         char rhost[256];                 /* PAM_RHOST, or "" */
         char ruser[64];                  /* PAM_RUSER, or "" */
+        char auth[4096];                 /* sshd's SSH_AUTH_INFO_0, ';' for the ends of lines, or "" */
 };
 
 struct control_reply {

@@ -27,4 +27,11 @@ struct account {
  */
 must_check int account_admit(const struct control_request *request, struct account *ret, struct error *err);
 
+/*
+ * For a session of an admitted account: how an ssh login came in, when the policy wants to know (ssh_login.h). Not in the
+ * account phase, in which sshd has not yet written it down. Reads root's key file.
+ */
+must_check int account_check_ssh(const struct control_request *request, const struct account *account,
+                                 struct error *err);
+
 #endif

@@ -151,7 +151,8 @@ static int open_session(struct visit *visit, const struct control_request *reque
         session->ahead = &visit->ahead;
         if (caller_pidfd < 0)
                 return error_text(err, EBADMSG, "a request for a session came without its process");
-        if (admit(visit, session, &why) < 0 || block_signals(&signal_fd, &why) < 0)
+        if (admit(visit, session, &why) < 0 || account_check_ssh(request, &session->account, &why) < 0 ||
+            block_signals(&signal_fd, &why) < 0)
                 return refuse(visit->connection, request, &why, err);
         session->signal_fd = signal_fd;
         if (session_open(session, &why) < 0)

@@ -60,6 +60,24 @@ static int refuse(struct call *call)
         return PAM_PERM_DENIED;
 }
 
+/* How sshd authenticated the user; it sets this in its PAM environment, where nobody else has a say before us. */
+static int fill_auth(struct call *call)
+{
+        const char *info = pam_getenv(call->pamh, "SSH_AUTH_INFO_0");
+        struct control_request *request = &call->request;
+        size_t length = info != NULL ? strlen(info) : 0;
+
+        while (length > 0 && info[length - 1] == '\n')
+                length--;
+        if (length >= sizeof(request->auth))
+                return error_text(&call->err, ENAMETOOLONG, "what sshd says of the authentication is too long");
+        for (size_t i = 0; i < length; i++)
+                request->auth[i] = info[i];
+        for (char *end = strchr(request->auth, '\n'); end != NULL; end = strchr(end, '\n'))
+                *end = ';';
+        return 0;
+}
+
 /* user and service must be exact; the rest is for the record, and there an odd byte or an endless name is shown. */
 static int fill_request(struct call *call)
 {
@@ -76,7 +94,7 @@ static int fill_request(struct call *call)
         escape_text(request->tty, sizeof(request->tty), get_item(call->pamh, PAM_TTY));
         escape_text(request->rhost, sizeof(request->rhost), get_item(call->pamh, PAM_RHOST));
         escape_text(request->ruser, sizeof(request->ruser), get_item(call->pamh, PAM_RUSER));
-        return 0;
+        return fill_auth(call);
 }
 
 /* PAM_SUCCESS: an agent, with everything ready to ask for it. Anything else is the module's answer. */

@@ -23,6 +23,7 @@
 
 enum policy_tier { TIER_CHROOT, TIER_JAIL, TIER_NSPAWN, TIER_CONTAINER, TIER_VM, TIER_CLUSTER, TIER_CLOUD };
 enum policy_risk { RISK_NORMAL, RISK_HIGH };
+enum policy_sshd { SSHD_STRICT, SSHD_ANY };
 enum policy_home_mode { HOME_PERSISTENT, HOME_EPHEMERAL, HOME_REVIEW };
 enum policy_root_mode { ROOT_READONLY, ROOT_OVERLAY };
 enum policy_network_mode { NETWORK_NONE, NETWORK_ALLOW };
@@ -47,6 +48,7 @@ struct policy {
         enum policy_tier tier;
         enum policy_risk risk;
         struct policy_names services; /* PAM service names that may open a session */
+        enum policy_sshd sshd;        /* what an ssh login must show */
         uint64_t max_sessions;        /* at once; >= 1 */
         int64_t expires;              /* seconds since the epoch; 0: never */
         char shell[PATH_MAX];         /* the shell inside the isolation; never /etc/passwd's */

@@ -23,12 +23,14 @@
 
 static const struct key_word tier_list[] = { WORD_LIST(TIER) };
 static const struct key_word risk_list[] = { WORD_LIST(RISK) };
+static const struct key_word sshd_list[] = { WORD_LIST(SSHD) };
 static const struct key_word root_list[] = { WORD_LIST(ROOT) };
 static const struct key_word home_list[] = { WORD_LIST(HOME) };
 static const struct key_word network_list[] = { WORD_LIST(NETWORK) };
 static const struct key_word seccomp_list[] = { WORD_LIST(SECCOMP) };
 #define TIER_LIST    tier_list
 #define RISK_LIST    risk_list
+#define SSHD_LIST    sshd_list
 #define ROOT_LIST    root_list
 #define HOME_LIST    home_list
 #define NETWORK_LIST network_list

@@ -39,6 +39,7 @@ static void try_request(const uint8_t *data, size_t size)
         require_clean(request.tty, sizeof(request.tty));
         require_clean(request.rhost, sizeof(request.rhost));
         require_clean(request.ruser, sizeof(request.ruser));
+        require_clean(request.auth, sizeof(request.auth));
         if (request.kind != CONTROL_CLOSE)
                 require(strchr(request.user, '/') == NULL && request.user[0] != '\0' && request.user[0] != '.' &&
                         request.service[0] != '\0');

@@ -61,7 +61,7 @@ def test_add_makes_everything_as_it_must_be(tool, key):
     assert all(p.lstat().st_uid == entry.pw_uid for p in data.rglob("*"))
     keys = tool.config / "keys" / name
     assert (keys.stat().st_uid, stat.S_IMODE(keys.stat().st_mode)) == (0, 0o644)
-    assert keys.read_text() == pathlib.Path(f"{key}.pub").read_text()
+    assert keys.read_text() == 'restrict,pty,command="agentsh-session" ' + pathlib.Path(f"{key}.pub").read_text()
     policy = tool.config / "accounts" / f"{name}.ini"
     assert (policy.stat().st_uid, stat.S_IMODE(policy.stat().st_mode)) == (0, 0o600)
     assert os.listdir(tool.config / "accounts") == [policy.name]

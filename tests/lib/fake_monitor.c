@@ -121,7 +121,7 @@ static bool answer(int fd, uint32_t kind, enum act act)
 static bool serve(int fd, const struct fake_script *script, struct fake_seen *seen)
 {
         struct control_request request;
-        char bytes[1024];
+        char bytes[sizeof(request) + 1];
         int fds[SEQPACKET_FDS_MAX];
         size_t count;
         ssize_t size = seqpacket_receive(fd, bytes, sizeof(bytes), fds, SEQPACKET_FDS_MAX, &count, 0, NULL);

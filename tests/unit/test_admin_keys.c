@@ -85,6 +85,18 @@ static void test_sizes(void **state)
         assert_int_equal(count, 77);
 }
 
+static void test_restrict(void **state)
+{
+        char *text = NULL;
+        struct error err = ERROR_INIT;
+
+        (void)state;
+        assert_int_equal(keys_restrict("# ssh-rsa no key\n\n" KEY "\n" KEY, &text, &err), 0);
+        assert_string_equal(text, "# ssh-rsa no key\n\nrestrict,pty,command=\"agentsh-session\" " KEY
+                                  "\nrestrict,pty,command=\"agentsh-session\" " KEY "\n");
+        free(text);
+}
+
 static void test_policy_file_names(void **state)
 {
         static const char *const BAD[] = { "",
@@ -113,10 +125,8 @@ static void test_policy_file_names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_taken),
-                cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_sizes),
-                cmocka_unit_test(test_policy_file_names),
+                cmocka_unit_test(test_taken),    cmocka_unit_test(test_refused),           cmocka_unit_test(test_sizes),
+                cmocka_unit_test(test_restrict), cmocka_unit_test(test_policy_file_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,7 +90,7 @@ static void test_sizes(void **state)
         struct control_reply reply = good_reply();
         struct control_request ret_request;
         struct control_reply ret_reply;
-        char bytes[1024] = { 0 };
+        char bytes[sizeof(struct control_request) + 300] = { 0 };
 
         (void)state;
         memcpy(bytes, &request, sizeof(request));
@@ -166,6 +166,7 @@ static void test_request_strings(void **state)
         refuse_request_field(FIELD(control_request, tty));
         refuse_request_field(FIELD(control_request, rhost));
         refuse_request_field(FIELD(control_request, ruser));
+        refuse_request_field(FIELD(control_request, auth));
         request = good_request();
         strcpy(request.user, "../root");
         assert_int_equal(parse_request(&request), -EINVAL);

@@ -221,6 +221,7 @@ static void test_session(void **state)
         assert_int_equal(pam_set_item(pamh, PAM_TTY, "ssh"), PAM_SUCCESS);
         assert_int_equal(pam_acct_mgmt(pamh, 0), PAM_SUCCESS);
         assert_int_equal(pam_set_item(pamh, PAM_TTY, "/dev/pts/3"), PAM_SUCCESS);
+        assert_int_equal(pam_putenv(pamh, "SSH_AUTH_INFO_0=publickey ssh-x AAAA\npassword\n"), PAM_SUCCESS);
         assert_int_equal(pam_open_session(pamh, 0), PAM_SUCCESS);
         assert_string_equal(pam_getenv(pamh, AGENTSH_SOCKET_VARIABLE), FAKE_SOCKET);
         /* One connection carries both phases. */
@@ -235,6 +236,8 @@ static void test_session(void **state)
         assert_string_equal(seen->request[1].rhost, "192.0.2.7");
         assert_string_equal(seen->request[1].tty, "/dev/pts/3");
         assert_string_equal(seen->request[1].ruser, "");
+        assert_string_equal(seen->request[0].auth, "");
+        assert_string_equal(seen->request[1].auth, "publickey ssh-x AAAA;password");
         assert_int_equal(pam_close_session(pamh, 0), PAM_SUCCESS);
         assert_int_equal(fake_monitor_count(&fixture.fake, CONTROL_CLOSE), 1);
         assert_true(fake_monitor_wait(&seen->ended, 1));
