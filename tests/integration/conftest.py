@@ -56,14 +56,14 @@ def sshd(work, installed):
 
 
 @pytest.fixture(scope="session")
-def plain(work, key):
+def plain(work, key, installed):
     user = accounts.Plain(f"{accounts.PLAIN_PREFIX}01", key)
     yield user
     user.remove()
 
 
 @pytest.fixture(scope="session")
-def other(work, key):
+def other(work, key, installed):
     """A second ordinary user."""
     user = accounts.Plain(f"{accounts.PLAIN_PREFIX}02", key)
     yield user

@@ -35,6 +35,22 @@ Subsystem sftp {sftp}
 """
 
 
+PACKAGED = pathlib.Path("/usr/share/openssh/sshd_config")
+DEBIANS_INCLUDE = "Include /etc/ssh/sshd_config.d/*.conf"
+DEBIANS_SFTP = "Subsystem\tsftp\t/usr/lib/openssh/sftp-server"
+
+
+def debians(snippet, sftp):
+    """Debian's own sshd_config as a template; only where it listens, and its keys, are the test's."""
+    text = PACKAGED.read_text()
+    for line in (DEBIANS_INCLUDE, DEBIANS_SFTP, "UsePAM yes", "X11Forwarding yes"):
+        assert f"\n{line}\n" in text, f"{PACKAGED} does not have \"{line}\""
+    text = text.replace(DEBIANS_INCLUDE, "{snippet}\n{extra}" if snippet else "{extra}").replace(
+        DEBIANS_SFTP, f"Subsystem sftp {sftp}" if sftp else DEBIANS_SFTP)
+    head = "Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host_key\nPidFile {directory}/sshd.pid\n"
+    return head + text
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -51,7 +67,7 @@ class Sshd:
     """`mounts`: shell commands run first in a mount namespace of its own, to show sshd a different host."""
 
     def __init__(self, directory, snippet=True, use_pam="yes", sftp="/usr/lib/openssh/sftp-server", extra="",
-                 mounts=None):
+                 mounts=None, template=CONFIG):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -60,7 +76,7 @@ class Sshd:
         if snippet and not SNIPPETS:
             raise AssertionError("etc/sshd_config.d has no snippet")
         self.config = self.directory / "sshd_config"
-        self.config.write_text(CONFIG.format(port=self.port, directory=self.directory, use_pam=use_pam, sftp=sftp,
+        self.config.write_text(template.format(port=self.port, directory=self.directory, use_pam=use_pam, sftp=sftp,
                                              snippet=include, extra=extra))
         key = self.directory / "host_key"
         if not key.exists():
