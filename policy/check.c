@@ -95,6 +95,10 @@ void policy_check_across(struct load *load)
         if (policy->fake_root && policy->nested)
                 report_error(load->report, place_of(load, KEY_kernel_fake_root),
                              "[kernel] fake_root: cannot be combined with nested = yes");
+        if (policy->sshd == SSHD_ANY)
+                report_warning(
+                        load->report, place_of(load, KEY_account_sshd),
+                        "[account] sshd: with any, nothing but sshd's own configuration keeps it from forwarding");
         if (policy->session_time != 0 && policy->idle_time > policy->session_time)
                 report_warning(load->report, place_of(load, KEY_limits_idle_time),
                                "[limits] idle_time: never reached, session_time is shorter");

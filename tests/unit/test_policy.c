@@ -287,6 +287,10 @@ static void test_cross_checks(void **state)
         assert_int_equal(report.errors, 0);
         assert_string_equal(report.issues[0].text, "[limits] idle_time: never reached, session_time is shorter");
         assert_valid("[limits]\nsession_time = 0\nidle_time = 2h\n");
+        assert_valid("[account]\nsshd = strict\n");
+        assert_int_equal(load("[account]\nsshd = any\n"), 0);
+        assert_int_equal(report.errors, 0);
+        assert_non_null(strstr(report.issues[0].text, "sshd's own configuration"));
 }
 
 static void test_inherits_in_a_text(void **state)
