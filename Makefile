@@ -27,11 +27,12 @@ endif
 
 include make/flags.mk
 
-PROGRAMS = $(O)/agentsh $(O)/agentsh-init $(O)/agentsh-monitor $(O)/agentshctl $(O)/pam_agentsh.so
+PROGRAMS = $(O)/agentsh $(O)/agentsh-init $(O)/agentsh-monitor $(O)/agentshctl $(O)/agentsh-probe $(O)/pam_agentsh.so
 
 all: $(PROGRAMS) $(O)/man/agentsh.ini.5
 
 include make/objects.mk
+include make/probe.mk
 include make/test.mk
 include make/install.mk
 include make/check.mk
@@ -40,7 +41,7 @@ include make/lab.mk
 
 help:
 	@printf '%s\n' \
-	'all            the four programs, the PAM module, the man pages' \
+	'all            the programs, the PAM module, the man pages' \
 	'check          unit tests, fuzzing corpus, rules of the tree (no root needed)' \
 	'check-root     the integration tests, through the real sshd and su (root)' \
 	'fuzz           each fuzzer for FUZZ_SECONDS (default 60)' \

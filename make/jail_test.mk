@@ -1,12 +1,19 @@
-# What runs inside jails under test: static programs of tests/probes, and tests/lib/jail_lab.c that starts the jails.
+# What runs inside jails under test: static programs of probe/ and tests/probes, and tests/lib/jail_lab.c that starts the jails.
 
-PROBES     = $(patsubst tests/probes/%.c,$(O)/probes/%,$(wildcard tests/probes/*.c))
+PROBES     = $(patsubst %.c,$(O)/probes/%,$(notdir $(wildcard probe/probe_*.c tests/probes/*.c)))
 JAIL_TESTS = $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_jail_*.c))
 
-$(O)/probes/%: tests/probes/%.c $(wildcard tests/probes/*.h tests/lib/*.h common/*.h)
+PROBE_HEADERS = $(wildcard probe/*.h tests/probes/*.h tests/lib/*.h common/*.h)
+define make_probe
 	$(say) PROBE $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -I. -D_GNU_SOURCE -O2 -g $(WARNINGS) $(WERROR) -static -o $@ $<
+endef
+
+$(O)/probes/%: probe/%.c $(PROBE_HEADERS)
+	$(make_probe)
+$(O)/probes/%: tests/probes/%.c $(PROBE_HEADERS)
+	$(make_probe)
 
 JAIL_LAB = $(O)/tests/lib/jail_lab.o $(O)/tests/lib/jail_facts.o
 

@@ -36,7 +36,7 @@ $(O)/agentsh-monitor: $(call object,$(MONITOR_SRC)) $(O)/libpolicy.a $(O)/libcom
 
 $(O)/agentshctl: $(call object,$(ADMIN_SRC)) $(O)/libpolicy.a $(O)/libcommon.a
 	$(say) LINK $@
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -liniparser
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -liniparser -lpam
 
 $(O)/pam_agentsh.so: $(call object,$(PAM_SRC)) $(O)/libcommon.a pam_module/pam_agentsh.map
 	$(say) LINK $@

@@ -14,6 +14,7 @@ PREFIX = pathlib.Path("/usr/local")
 SHELL = PREFIX / "bin/agentsh"
 MONITOR = PREFIX / "lib/agentsh/agentsh-monitor"
 INIT = PREFIX / "lib/agentsh/agentsh-init"
+PROBE = PREFIX / "lib/agentsh/agentsh-probe"
 CTL = PREFIX / "sbin/agentshctl"
 CONFIG = pathlib.Path("/etc/agentsh")
 RUNTIME = pathlib.Path("/run/agentsh")

@@ -54,7 +54,7 @@ void jail_lab_fact(const char *text, const char *key, char *ret, size_t size);
 /* For cmocka tests: skips where the test cannot run, which AGENTSH_MUST_RUN=1 or CI=true make a failure. */
 void jail_lab_need_root(void);
 
-/* Path of a probe of tests/probes, beside the running test's objects. */
+/* Path of a probe, beside the running test's objects. */
 void jail_lab_probe_path(const char *name, char *ret, size_t size);
 
 #endif

@@ -8,21 +8,16 @@ import threading
 import host
 from sshd import environment
 
-SOURCES = host.TOP / "tests/probes"
+SOURCES = host.TOP / "probe"
 NAMES = ("probe_identity", "probe_view", "probe_escape")
 TIMEOUT = 12
 KEY_NAME = "agtest-host-key"
 
-# Attempts of probe_escape that may succeed: what ordinary programs do. All others must fail.
-HARMLESS = {"mknod fifo", "mknod whiteout", "clone plain", "kill pid 1", "openpt", "openpt peer", "TIOCGWINSZ",
-            "socket unix", "socket inet", "socket inet udp", "socket inet6", "socket netlink route",
-            "socketpair unix", "personality query", "call -1"}
-# Attempts of it that must succeed, since programs need them.
-NEEDED = {"mknod fifo", "clone plain", "openpt", "openpt peer", "TIOCGWINSZ", "socket unix", "socket inet",
-          "socket netlink route", "socketpair unix", "personality query"}
-# Attempts that must fail in just this way.
-EXACTLY = {"clone3 newuser": "ENOSYS", "unknown call": "ENOSYS", "i386 entry": "killed", "x32 entry": "killed",
-           "TIOCSTI": "EPERM", "TIOCSTI high bit": "EPERM", "unshare newuser": "EPERM", "clone newuser": "EPERM"}
+# Attempts of probe_escape: those that must succeed, those that may, and the answer that some must get. All others fail.
+RULES = re.findall(r'^(\w+)\("([^"]+)"(?:, "([^"]+)")?\)', (SOURCES / "attempts.def").read_text(), re.MULTILINE)
+NEEDED = {name for rule, name, _ in RULES if rule in ("MUST", "DEFAULT")}
+HARMLESS = NEEDED | {name for rule, name, _ in RULES if rule == "MAY"}
+EXACTLY = {name: answer for rule, name, answer in RULES if rule == "ANSWER"}
 
 DEVICES = {"null": "1:3", "zero": "1:5", "full": "1:7", "random": "1:8", "urandom": "1:9", "tty": "5:0"}
 DEV_NAMES = set(DEVICES) | {"ptmx", "pts", "shm", "fd", "stdin", "stdout", "stderr"}
@@ -44,7 +39,7 @@ def compile_all():
     programs = []
     for name in NAMES:
         source, program = SOURCES / f"{name}.c", target / name
-        newest = max(path.stat().st_mtime for path in (source, SOURCES / "probe.h"))
+        newest = max(path.stat().st_mtime for path in (source, *SOURCES.glob("*.h")))
         if not program.exists() or program.stat().st_mtime < newest:
             host.run("cc", "-O2", "-static", "-D_GNU_SOURCE", f"-I{host.TOP}", "-o", program, source, check=True)
         programs.append(program)

@@ -7,15 +7,16 @@ declare -A may=(
     [common]="common"
     [policy]="common policy"
     [monitor]="common policy monitor"
-    [admin]="common policy admin"
+    [admin]="common policy admin probe"
     [shell]="common shell"
     [pam_module]="common pam_module"
+    [probe]="probe"
 )
 # Libraries that only some domains may use: header prefix -> folders.
 declare -A library=(
     [iniparser]="policy" [dictionary]="policy"
     [sys/capability]="monitor" [seccomp]="monitor shell"
-    [security/]="pam_module"
+    [security/]="pam_module admin"
 )
 
 failed=0

@@ -33,6 +33,7 @@ mode() {
 mode "$BINDIR/agentsh" 755
 mode "$LIBEXECDIR/agentsh-init" 755
 mode "$LIBEXECDIR/agentsh-monitor" 755
+mode "$LIBEXECDIR/agentsh-probe" 755
 mode "$SBINDIR/agentshctl" 755
 mode "$PAMDIR/pam_agentsh.so" 644
 mode "$CONFDIR" 755
@@ -45,13 +46,14 @@ mode "$CONFDIR/agentsh.ini" 644
 
 # The sanitizers cannot be linked into a static program: such a build is never installed for real.
 if [ "${SANITIZE:-}" != 1 ]; then
-    for program in "$BINDIR/agentsh" "$LIBEXECDIR/agentsh-init"; do
+    for program in "$BINDIR/agentsh" "$LIBEXECDIR/agentsh-init" "$LIBEXECDIR/agentsh-probe"; do
         LC_ALL=C ldd "$stage$program" 2>&1 | grep -qE 'statically linked|not a dynamic executable' ||
             complain "$program is not static"
         readelf -lW "$stage$program" | grep -q INTERP && complain "$program names a dynamic loader"
         readelf -hW "$stage$program" | grep -q 'Type:.*DYN' || complain "$program is not position-independent"
     done
-    for program in "$BINDIR/agentsh" "$LIBEXECDIR/agentsh-init" "$LIBEXECDIR/agentsh-monitor" "$SBINDIR/agentshctl" \
+    for program in "$BINDIR/agentsh" "$LIBEXECDIR/agentsh-init" "$LIBEXECDIR/agentsh-monitor" "$LIBEXECDIR/agentsh-probe" \
+                   "$SBINDIR/agentshctl" \
                    "$PAMDIR/pam_agentsh.so"; do
         segments=$(readelf -lW "$stage$program")
         grep -q GNU_RELRO <<<"$segments" || complain "$program has no relro segment"

@@ -12,7 +12,7 @@
  * Numbers that the kernel has no code for are passed over. A call that a condition on arguments stops counts as reached
  * when any of the tried arguments passes.
  */
-#include "tests/probes/probe.h"
+#include "probe/probe.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,5 +1,5 @@
 /* probe_identity - prints who the process is: ids, capabilities, filters, limits, signals. Static; runs inside. */
-#include "tests/probes/probe.h"
+#include "probe/probe.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -16,9 +16,9 @@
 
 static void print_status(void)
 {
-        static const char *const wanted[] = { "Groups:", "CapInh:", "CapPrm:",     "CapEff:",
-                                              "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:",
-                                              "SigBlk:", "SigIgn:", "NSpid:",      "Cpus_allowed_list:" };
+        static const char *const wanted[] = { "Uid:",    "Gid:",    "Groups:", "CapInh:",           "CapPrm:",
+                                              "CapEff:", "CapBnd:", "CapAmb:", "NoNewPrivs:",       "Seccomp:",
+                                              "SigBlk:", "SigIgn:", "NSpid:",  "Cpus_allowed_list:" };
         FILE *file = fopen("/proc/self/status", "re");
         char line[512];
 
@@ -99,8 +99,8 @@ int main(void)
         mode_t mask = umask(0);
         int score;
 
-        (void)getresuid(&ruid, &euid, &suid);
-        (void)getresgid(&rgid, &egid, &sgid);
+        if (getresuid(&ruid, &euid, &suid) < 0 || getresgid(&rgid, &egid, &sgid) < 0)
+                ruid = euid = suid = rgid = egid = sgid = (uid_t)-1;
         (void)printf("uids=%u %u %u\ngids=%u %u %u\ngroups=%d\n", ruid, euid, suid, rgid, egid, sgid,
                      getgroups(0, NULL));
         print_status();

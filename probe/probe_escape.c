@@ -4,7 +4,7 @@
  *
  *   probe_escape [HOST-PID USER-KEY-NAME]
  */
-#include "tests/probes/probe.h"
+#include "probe/probe.h"
 
 #include <fcntl.h>
 #include <linux/keyctl.h>

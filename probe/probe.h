@@ -1,8 +1,8 @@
 /*
  * probe.h - what the probes share: facts as lines "key=value", results of attempts as "name=ok" or "name=EPERM".
  */
-#ifndef AGENTSH_TESTS_PROBE_H
-#define AGENTSH_TESTS_PROBE_H
+#ifndef AGENTSH_PROBE_PROBE_H
+#define AGENTSH_PROBE_PROBE_H
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  *
  *   probe_view [ABSTRACT-NAME SOCKET-PATH]    also tries to connect to these two of the host's
  */
-#include "tests/probes/probe.h"
+#include "probe/probe.h"
 
 #include <ctype.h>
 #include <dirent.h>
