@@ -49,7 +49,9 @@ static const struct verb VERBS[] = {
         { "guard", "status", true, verb_guard_status, "[--json]", "try the egress guard and show what it refused", "" },
         { "guard", "sync", true, verb_guard_sync, "[--json]", "give the egress guard the agents' uids as they are now",
           "" },
-        { "doctor", NULL, true, verb_doctor, "[--json]", "check this host and every agent account, with remedies", "" },
+        { "doctor", NULL, true, verb_doctor, "[--json] [--live NAME]",
+          "check this host and every agent account, with remedies; or test a session of one",
+          "  --live NAME      open a session of the account through PAM, and test it from inside and outside\n" },
 };
 
 #define VERB_COUNT (sizeof(VERBS) / sizeof(VERBS[0]))

@@ -6,12 +6,16 @@
 
 #include "admin/accounts.h"
 #include "admin/findings.h"
+#include "policy/policy.h"
 
-/* Kernel features and switches. */
-void doctor_kernel(struct findings *findings);
+/* Kernel features and switches. `nested`: an account's policy lets it make user namespaces. */
+void doctor_kernel(struct findings *findings, bool nested);
 
-/* What agentsh-monitor says of cgroups and tiers; the control socket. */
-void doctor_monitor(struct findings *findings);
+/* What agentsh-monitor says of cgroups and tiers, also for each policy's limits; the control socket. */
+void doctor_monitor(struct findings *findings, const struct account_list *agents);
+
+/* The policy of an account, when it is valid. */
+bool doctor_load_policy(const char *account, struct policy *ret);
 
 /* The module, and the stack of every service that can log in. */
 void doctor_pam(struct findings *findings);
@@ -27,5 +31,9 @@ void doctor_accounts(struct findings *findings, const struct account_list *agent
 
 /* Homes, keys, crontabs, linger: what lies in files. */
 void doctor_files(struct findings *findings, const struct account_list *agents);
+
+/* Each account's tier and what is open for it, from the findings: a table, or the member "accounts". */
+void doctor_print_summary(const struct findings *findings, const struct account_list *agents);
+void doctor_json_summary(const struct findings *findings, const struct account_list *agents, struct json *json);
 
 #endif

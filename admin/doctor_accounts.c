@@ -50,21 +50,27 @@ static void check_password(struct findings *findings, const struct account *agen
                             "%s has a password: local users who know it can log in "
                             "by su",
                             agent->name);
-                finding_remedy(findings, "passwd -l %s, unless that is wanted", agent->name);
+                finding_remedy(findings, "passwd -l %s, or: leave it so, if that is wanted", agent->name);
         }
 }
 
 static void check_subids(struct findings *findings, const struct account *agent, const char *path, const char *flag)
 {
         struct subid_range range;
+        uint64_t first;
 
         if (subid_find(path, agent->name, agent->uid, &range) && range.count >= SUBID_MIN_COUNT &&
             range.start >= SUBID_MIN_START)
                 return;
         finding_add(findings, FINDING_BAD, CHECK, "%s has fake_root = yes, but no range of %d ids in %s", agent->name,
                     SUBID_MIN_COUNT, path);
-        finding_remedy(findings, "usermod %s FIRST-LAST %s, with a range of 65536 that no other account has", flag,
-                       agent->name);
+        first = subid_first_free(path, SUBID_MIN_START * 2);
+        if (first + SUBID_MIN_START <= UINT32_MAX)
+                finding_remedy(findings, "usermod %s %llu-%llu %s", flag, (unsigned long long)first,
+                               (unsigned long long)first + SUBID_MIN_START - 1, agent->name);
+        else
+                finding_remedy(findings, "usermod %s FIRST-LAST %s, with 65536 ids that no other account has", flag,
+                               agent->name);
 }
 
 static bool has_policy_file(const char *account)
@@ -73,6 +79,18 @@ static bool has_policy_file(const char *account)
 
         (void)snprintf(path, sizeof(path), AGENTSH_ACCOUNTS_DIR "/%s.ini", account);
         return access(path, F_OK) == 0;
+}
+
+static void add_warnings(struct findings *findings, const struct policy_report *report)
+{
+        for (size_t i = 0; i < report->count; i++) {
+                char text[512];
+
+                policy_issue_format(&report->issues[i], text, sizeof(text));
+                finding_add(findings, FINDING_WARNING, CHECK, "%s", text);
+                finding_remedy(findings, "edit " AGENTSH_CONFIG_DIR "/%s, then: agentshctl policy check",
+                               report->issues[i].file);
+        }
 }
 
 static void check_policy(struct findings *findings, int config_fd, const struct account *agent)
@@ -89,14 +107,23 @@ static void check_policy(struct findings *findings, int config_fd, const struct 
                         finding_remedy(findings, "agentshctl policy check %s names every error", agent->name);
                 else
                         finding_remedy(findings,
-                                       "install -m 0600 /dev/null " AGENTSH_ACCOUNTS_DIR "/%s.ini, which "
-                                       "is a policy of defaults, or: agentshctl account remove %s",
+                                       "install -m 0644 /dev/null " AGENTSH_ACCOUNTS_DIR "/%s.ini, or: agentshctl "
+                                       "account remove %s",
                                        agent->name, agent->name);
                 return;
         }
+        add_warnings(findings, &report);
         if (policy.fake_root) {
                 check_subids(findings, agent, "/etc/subuid", "--add-subuids");
                 check_subids(findings, agent, "/etc/subgid", "--add-subgids");
+        }
+        if (policy.nested) {
+                finding_add(findings, FINDING_NOTE, CHECK,
+                            "%s may make namespaces of its own (nested = yes): more of the kernel is within its reach, "
+                            "and its /proc is not masked",
+                            agent->name);
+                finding_remedy(findings, "leave nested out of " AGENTSH_ACCOUNTS_DIR "/%s.ini, if it can do without",
+                               agent->name);
         }
         if (!policy.enabled)
                 finding_add(findings, FINDING_NOTE, CHECK, "%s is disabled by its policy", agent->name);
@@ -137,7 +164,7 @@ static void check_member(struct findings *findings, const char *name)
                     "%s is in the group " AGENTS_GROUP ", but its login shell is %s: it "
                     "is not confined",
                     name, account.shell);
-        finding_remedy(findings, "agentshctl account add --convert %s, or: gpasswd -d %s " AGENTS_GROUP, name, name);
+        finding_remedy(findings, "gpasswd -d %s " AGENTS_GROUP ", or: agentshctl account add --convert %s", name, name);
 }
 
 /* Members by the group's list, then those who have it as their primary group. */
@@ -182,8 +209,7 @@ static void check_policy_owner(struct findings *findings, const char *name)
                             "login of it is refused",
                             name, account.shell);
                 finding_remedy(findings,
-                               "rm " AGENTSH_ACCOUNTS_DIR "/%s.ini, or: agentshctl account add --convert %s "
-                               "afterwards",
+                               "rm " AGENTSH_ACCOUNTS_DIR "/%s.ini, or: usermod --shell " AGENTSH_SHELL_PATH " %s",
                                name, name);
         }
 }
@@ -222,8 +248,12 @@ void doctor_accounts(struct findings *findings, const struct account_list *agent
         check_group(findings);
         if (config >= 0)
                 check_policy_owners(findings, config);
-        for (size_t i = 0; i < agents->count; i++)
+        for (size_t i = 0; i < agents->count; i++) {
+                size_t first = findings->count;
+
                 check_agent(findings, config, &agents->account[i]);
+                findings_give(findings, first, agents->account[i].name);
+        }
         if (agents->count == 0) {
                 finding_add(findings, FINDING_NOTE, CHECK, "there is no agent account yet");
                 finding_remedy(findings, "agentshctl account add NAME --key FILE");

@@ -74,6 +74,7 @@ static void check_tries(struct findings *findings, const struct account_list *ag
                             "%s (uid %u) gets through the egress guard by %s, when tried on the loopback interface",
                             agent->name, (unsigned)agent->uid, open);
                 finding_remedy(findings, "%s", guard_remedy(open));
+                findings_give(findings, findings->count - 1, agent->name);
         }
         if (refused == agents->count)
                 finding_add(findings, FINDING_OK, CHECK,

@@ -22,8 +22,39 @@ static enum severity severity_of(const char *verdict)
         return strcmp(verdict, "note") == 0 ? FINDING_NOTE : FINDING_BAD;
 }
 
+/* Whether the policy names the limit that the check "cgroup NAME" is about. memory, swap and tasks always hold. */
+static bool needs_limit(const struct policy *policy, const char *check)
+{
+        if (strcmp(check, "cgroup io_read") == 0)
+                return policy->io_read != 0;
+        if (strcmp(check, "cgroup io_write") == 0)
+                return policy->io_write != 0;
+        if (strcmp(check, "cgroup cpus") == 0)
+                return policy->cpus != 0;
+        return strncmp(check, "cgroup ", 7) == 0;
+}
+
+/* What this host cannot do, by the accounts that need it: their logins are refused. */
+static void tell_accounts(struct findings *findings, const struct account_list *agents, const char *check,
+                          const char *text)
+{
+        for (size_t i = 0; i < agents->count; i++) {
+                const char *name = agents->account[i].name;
+                struct policy policy;
+
+                if (!doctor_load_policy(name, &policy) || !needs_limit(&policy, check))
+                        continue;
+                finding_add(findings, FINDING_BAD, CHECK,
+                            "%s: every login is refused, since its policy needs what this host cannot do: %s: %s", name,
+                            check, text);
+                finding_remedy(findings, "make it possible, or: leave the limit out of " AGENTSH_ACCOUNTS_DIR "/%s.ini",
+                               name);
+                findings_give(findings, findings->count - 1, name);
+        }
+}
+
 /* "ok|note|fail<TAB>check<TAB>text"; cuts the line. */
-static void take_probe_line(struct findings *findings, char *line)
+static void take_probe_line(struct findings *findings, const struct account_list *agents, char *line)
 {
         char *name = strchr(line, '\t');
         char *text = name != NULL ? strchr(name + 1, '\t') : NULL;
@@ -35,9 +66,11 @@ static void take_probe_line(struct findings *findings, char *line)
         *name++ = '\0';
         *text++ = '\0';
         finding_add(findings, severity_of(line), CHECK, "%s: %s", name, text);
+        if (strcmp(line, "ok") != 0)
+                tell_accounts(findings, agents, name, text);
 }
 
-static void check_probe(struct findings *findings)
+static void check_probe(struct findings *findings, const struct account_list *agents)
 {
         static const char *const ARGV[] = { MONITOR, "--probe", NULL };
         cleanup_run_result struct run_result result = { 0 };
@@ -52,7 +85,7 @@ static void check_probe(struct findings *findings)
         rest = result.output;
         for (char *line; (line = strsep(&rest, "\n")) != NULL;)
                 if (line[0] != '\0')
-                        take_probe_line(findings, line);
+                        take_probe_line(findings, agents, line);
         if (result.size == 0)
                 finding_add(findings, FINDING_BAD, CHECK, MONITOR " --probe said nothing and ended with status %d",
                             result.status);
@@ -134,9 +167,9 @@ static void check_answer(struct findings *findings)
                        has_systemd() ? "systemctl restart agentsh.socket" : "/etc/init.d/agentsh restart");
 }
 
-void doctor_monitor(struct findings *findings)
+void doctor_monitor(struct findings *findings, const struct account_list *agents)
 {
-        check_probe(findings);
+        check_probe(findings, agents);
         if (check_socket_file(findings))
                 check_answer(findings);
 }

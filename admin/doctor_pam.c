@@ -42,11 +42,6 @@ static void check_module_file(struct findings *findings)
         globfree(&found);
 }
 
-static const char *facility_name(enum pam_facility facility)
-{
-        return facility == PAM_FACILITY_ACCOUNT ? "account" : "session";
-}
-
 static bool check_stack(struct findings *findings, const int *directories, size_t count, const char *service,
                         enum pam_facility facility)
 {
@@ -66,14 +61,14 @@ static bool check_stack(struct findings *findings, const int *directories, size_
         if (r == 0)
                 return true;
         finding_add(findings, FINDING_BAD, CHECK, "%s of the service %s does not depend on " MODULE ": %s",
-                    facility_name(facility), service, err.text);
+                    pam_facility_name(facility), service, err.text);
         if (access("/usr/sbin/pam-auth-update", X_OK) == 0 && access("/usr/share/pam-configs/agentsh", F_OK) == 0)
                 finding_remedy(findings, "pam-auth-update --enable agentsh");
         else
                 finding_remedy(findings,
                                "put \"%s required " MODULE "\" before the first %s line of /etc/pam.d/%s, or of "
                                "a file that it includes",
-                               facility_name(facility), facility_name(facility), service);
+                               pam_facility_name(facility), pam_facility_name(facility), service);
         return false;
 }
 
@@ -85,12 +80,34 @@ static bool service_exists(const int *directories, size_t count, const char *ser
         return false;
 }
 
+/* Variables from a file in the user's home, set in a process of root's: the passwd home is root's, but need not stay so. */
+static void check_user_environment(struct findings *findings, const int *directories, size_t count, const char *service)
+{
+        static const enum pam_facility FACILITIES[] = { PAM_FACILITY_AUTH, PAM_FACILITY_SESSION };
+
+        for (size_t i = 0; i < sizeof(FACILITIES) / sizeof(FACILITIES[0]); i++) {
+                cleanup_free struct pam_stack *stack = calloc(1, sizeof(*stack));
+                const struct pam_rule *rule;
+
+                if (stack == NULL || pam_stack_read(directories, count, service, FACILITIES[i], stack, NULL) < 0)
+                        continue;
+                rule = pam_stack_find(stack, "pam_env.so", "user_readenv=1");
+                if (rule == NULL)
+                        continue;
+                finding_add(findings, FINDING_WARNING, CHECK,
+                            "the service %s reads ~/.pam_environment of whoever logs in (user_readenv=1 at %s:%u)",
+                            service, rule->file, rule->line);
+                finding_remedy(findings, "sed -i 's/[[:blank:]]user_readenv=1//' /etc/pam.d/%s", rule->file);
+        }
+}
+
 static void check_service(struct findings *findings, const int *directories, size_t count, const char *service)
 {
         bool account, session;
 
         if (!service_exists(directories, count, service))
                 return;
+        check_user_environment(findings, directories, count, service);
         account = check_stack(findings, directories, count, service, PAM_FACILITY_ACCOUNT);
         session = check_stack(findings, directories, count, service, PAM_FACILITY_SESSION);
         if (account && session)

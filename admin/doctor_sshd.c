@@ -31,18 +31,35 @@ static void add_failure(struct findings *findings, const char *who, const struct
                 finding_remedy(findings, "repair /etc/ssh/sshd_config: sshd -t names the line");
 }
 
-/* Accounts for which sshd said the same as for the first one that is not yet told of, counted and marked. */
-static size_t mark_equal(const struct run_result *results, size_t count, size_t first, bool *told)
+static bool are_equal(const struct run_result *results, size_t a, size_t b)
+{
+        return results[b].output != NULL && strcmp(results[b].output, results[a].output) == 0;
+}
+
+/* How many accounts from `first` on sshd said the same of. */
+static size_t count_equal(const struct run_result *results, size_t count, size_t first)
 {
         size_t equal = 0;
 
-        for (size_t i = first; i < count; i++) {
-                if (told[i] || results[i].output == NULL || strcmp(results[i].output, results[first].output) != 0)
+        for (size_t i = first; i < count; i++)
+                equal += are_equal(results, first, i);
+        return equal;
+}
+
+/* Told once, it counts for each of them. */
+static void repeat_for_equal(struct findings *findings, const struct account_list *agents,
+                             const struct run_result *results, size_t first, size_t first_finding, bool *told)
+{
+        size_t last_finding = findings->count;
+
+        findings_give(findings, first_finding, agents->account[first].name);
+        told[first] = true;
+        for (size_t i = first + 1; i < agents->count; i++) {
+                if (told[i] || !are_equal(results, first, i))
                         continue;
                 told[i] = true;
-                equal++;
+                findings_repeat(findings, first_finding, last_finding, agents->account[i].name);
         }
-        return equal;
 }
 
 static void judge(struct findings *findings, const struct account_list *agents, const struct run_result *results,
@@ -50,12 +67,12 @@ static void judge(struct findings *findings, const struct account_list *agents, 
 {
         for (size_t i = 0; i < agents->count; i++) {
                 const char *name = agents->account[i].name;
-                size_t equal;
+                size_t equal, before = findings->count;
                 char who[96];
 
                 if (told[i] || results[i].output == NULL)
                         continue;
-                equal = mark_equal(results, agents->count, i, told);
+                equal = count_equal(results, agents->count, i);
                 if (equal > 1)
                         (void)snprintf(who, sizeof(who), "%s and %zu more", name, equal - 1);
                 else
@@ -64,6 +81,7 @@ static void judge(struct findings *findings, const struct account_list *agents, 
                         add_failure(findings, who, &results[i]);
                 else if (sshd_config_check(results[i].output, who, findings) == 0)
                         finding_add(findings, FINDING_OK, CHECK, "%s: nothing goes around the login shell", who);
+                repeat_for_equal(findings, agents, results, i, before, told);
         }
 }
 
@@ -79,6 +97,7 @@ static bool ask_for_all(struct findings *findings, const struct account_list *ag
                 if (parse_account_name(name, &err) < 0) {
                         finding_add(findings, FINDING_BAD, CHECK, "the account name \"%s\" cannot be checked: %s", name,
                                     err.text);
+                        findings_give(findings, findings->count - 1, name);
                         continue;
                 }
                 r = ask_sshd(name, &results[i], &err);

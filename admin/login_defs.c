@@ -100,3 +100,22 @@ bool subid_find(const char *path, const char *name, uid_t uid, struct subid_rang
 
         return text != NULL && subid_parse(text, name, uid, ret);
 }
+
+uint64_t subid_first_free(const char *path, uint64_t least)
+{
+        cleanup_free char *text = read_file(path);
+        uint64_t end = least;
+
+        for (const char *line = text; line != NULL && *line != '\0';
+             line += strcspn(line, "\n"), line += *line == '\n') {
+                struct subid_range range;
+                const char *owner;
+                char copy[256];
+                size_t length = strcspn(line, "\n");
+
+                (void)snprintf(copy, sizeof(copy), "%.*s", length < sizeof(copy) ? (int)length : 0, line);
+                if (parse_subid_line(copy, &owner, &range) && range.start + range.count > end)
+                        end = range.start + range.count;
+        }
+        return (end + 65535) / 65536 * 65536;
+}

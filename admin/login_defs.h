@@ -27,4 +27,7 @@ bool subid_parse(const char *text, const char *name, uid_t uid, struct subid_ran
 /* The same on /etc/subuid or /etc/subgid. */
 bool subid_find(const char *path, const char *name, uid_t uid, struct subid_range *ret);
 
+/* The first multiple of 65536 from `least` on behind every range of the file; for a new range. */
+uint64_t subid_first_free(const char *path, uint64_t least);
+
 #endif

@@ -94,6 +94,8 @@ static int take_rule(const struct reader *reader, struct pam_rule *rule, const c
         if (base[0] == '\0')
                 return bad_line(err, rule);
         (void)snprintf(rule->module, sizeof(rule->module), "%s", base);
+        (void)snprintf(rule->arguments, sizeof(rule->arguments), "%.*s", (int)sizeof(rule->arguments) - 1,
+                       at + strspn(at, BLANKS));
         return add_rule(reader, rule, err);
 }
 
@@ -191,6 +193,13 @@ static int read_service(const struct reader *reader, const char *service, unsign
         return 0;
 }
 
+const char *pam_facility_name(enum pam_facility facility)
+{
+        static const char *const NAMES[] = { "account", "session", "auth" };
+
+        return NAMES[facility];
+}
+
 int pam_stack_read(const int *directories, size_t count, const char *service, enum pam_facility facility,
                    struct pam_stack *ret, struct error *err)
 {
@@ -198,7 +207,7 @@ int pam_stack_read(const int *directories, size_t count, const char *service, en
         struct reader reader = { .directories = directories,
                                  .directory_count = count,
                                  .stack = stack,
-                                 .facility = facility == PAM_FACILITY_ACCOUNT ? "account" : "session" };
+                                 .facility = pam_facility_name(facility) };
         int r;
 
         if (stack == NULL)
@@ -307,6 +316,29 @@ static int check_rules_before(const struct pam_stack *stack, size_t target, stru
                                           rule->file, rule->line, rule->control, rule->module);
         }
         return 0;
+}
+
+/* Whether the words of `list` have `word`. */
+static bool has_word(const char *list, const char *word)
+{
+        size_t length = strlen(word);
+
+        for (list += strspn(list, BLANKS); *list != '\0'; list += strspn(list, BLANKS)) {
+                size_t here = strcspn(list, BLANKS);
+
+                if (here == length && strncmp(list, word, length) == 0)
+                        return true;
+                list += here;
+        }
+        return false;
+}
+
+const struct pam_rule *pam_stack_find(const struct pam_stack *stack, const char *module, const char *argument)
+{
+        for (size_t i = 0; i < stack->count; i++)
+                if (strcmp(stack->rule[i].module, module) == 0 && has_word(stack->rule[i].arguments, argument))
+                        return &stack->rule[i];
+        return NULL;
 }
 
 int pam_stack_check(const struct pam_stack *stack, const char *module, struct error *err)

@@ -11,12 +11,15 @@
 
 #define PAM_RULES_MAX 128
 
-enum pam_facility { PAM_FACILITY_ACCOUNT, PAM_FACILITY_SESSION };
+enum pam_facility { PAM_FACILITY_ACCOUNT, PAM_FACILITY_SESSION, PAM_FACILITY_AUTH };
+
+const char *pam_facility_name(enum pam_facility facility);
 
 struct pam_rule {
-        char control[160]; /* "required", "[success=1 default=ignore]", ... */
-        char module[256];  /* "" for the place where a substack begins */
-        char file[64];     /* where it stands */
+        char control[160];   /* "required", "[success=1 default=ignore]", ... */
+        char module[256];    /* "" for the place where a substack begins */
+        char arguments[128]; /* cut when longer */
+        char file[64];       /* where it stands */
         unsigned line;
         unsigned level;     /* 0; one more inside each substack */
         bool optional_file; /* "-session": a module that is missing is passed over */
@@ -35,6 +38,9 @@ struct pam_stack {
  */
 must_check int pam_stack_read(const int *directories, size_t count, const char *service, enum pam_facility facility,
                               struct pam_stack *ret, struct error *err);
+
+/* A rule of the stack whose module has this argument; NULL when there is none. */
+const struct pam_rule *pam_stack_find(const struct pam_stack *stack, const char *module, const char *argument);
 
 /*
  * Whether `module` (a file name; a rule may have a path in front) is run in every login through the stack and its

@@ -4,7 +4,8 @@
  *   r = FAULT_POINT("mount proc") ? error_errno(err, EIO, "...") : mount_proc(err);
  *
  * In a FAULTS=1 build the step whose name stands in the environment variable AGENTSH_FAULT of the monitor fails;
- * AGENTSH_OMIT names a step that is silently left out, to prove that a test notices.
+ * AGENTSH_OMIT names a step that is silently left out, to prove that a test notices. Both are lists with commas: two
+ * protections may stand for each other.
  */
 #ifndef AGENTSH_COMMON_FAULT_H
 #define AGENTSH_COMMON_FAULT_H
@@ -15,11 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline bool fault_named(const char *variable, const char *step)
+/* Whether the list in `variable` has `name`. */
+static inline bool fault_named(const char *variable, const char *name)
 {
-        const char *wanted = secure_getenv(variable);
+        const char *list = secure_getenv(variable);
+        size_t length = strlen(name);
 
-        return wanted != NULL && strcmp(wanted, step) == 0;
+        while (list != NULL && (strncmp(list, name, length) != 0 || (list[length] != ',' && list[length] != '\0'))) {
+                list = strchr(list, ',');
+                list = list != NULL ? list + 1 : NULL;
+        }
+        return list != NULL;
 }
 #define FAULT_POINT(step) fault_named("AGENTSH_FAULT", step)
 #define OMIT_POINT(step)  fault_named("AGENTSH_OMIT", step)

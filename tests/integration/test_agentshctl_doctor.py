@@ -2,10 +2,13 @@
 import json
 import os
 import pathlib
+import re
+import shlex
 
 import host
 import private_ctl
 import pytest
+from need import need_program
 from private_ctl import PREFIX, in_private_mounts
 
 
@@ -31,7 +34,7 @@ def key(tmp_path_factory):
 def findings(tool, status=1):
     found = tool.json("doctor", status=status)
     for one in found["findings"]:
-        assert set(one) == {"severity", "check", "text", "remedy"}
+        assert set(one) == {"severity", "check", "account", "text", "remedy"}
     return found["findings"]
 
 
@@ -61,6 +64,8 @@ def breakages(tool, name):
         "keys of the agent": (lambda: os.chown(keys, 12345, 0), "files", "belongs to uid"),
         "bad policy": (lambda: ini.write_text("[x]\n"), "accounts", "not valid"),
         "no policy": (ini.unlink, "accounts", "not valid"),
+        "policy with a warning": (lambda: ini.write_text("[limits]\nsession_time = 1h\nidle_time = 2h\n"), "accounts",
+                                  "never reached"),
         "policy of another": (lambda: os.chown(ini, 12345, 0), "accounts", "not valid"),
         "not in the group": (lambda: host.run("gpasswd", "-d", name, "agents", check=True), "accounts",
                              "not in the group"),
@@ -78,10 +83,22 @@ def breakages(tool, name):
     }
 
 
-BREAKAGES = ["writable home", "home with content", "home is a link", "data home open", "data home of another",
+BREAKAGES = ["policy with a warning",
+             "writable home", "home with content", "home is a link", "data home open", "data home of another",
              "homes open", "keys of the agent", "bad policy", "no policy", "policy of another", "not in the group",
              "another shell", "policy and another shell", "password", "empty password", "no subuids", "setuid shell",
              "writable shell"]
+
+
+# No command can know what a policy should say.
+BY_HAND = {"bad policy", "policy with a warning", "policy of another"}
+
+
+def repair(remedy):
+    """Run a remedy as it is printed, up to its alternatives."""
+    command = re.split(r", or: |, then|; or ", remedy)[0]
+    done = host.run("sh", "-ec", command, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
 @pytest.mark.parametrize("what", BREAKAGES)
@@ -94,10 +111,126 @@ def test_doctor_finds(tool, key, what):
         matching = [text for text in bad_texts(tool, check) if said in text]
         assert matching, bad_texts(tool, check)
         assert all(" -> None" not in text for text in matching)
+        if what in BY_HAND:
+            return
+        repair(matching[0].split(" -> ", 1)[1])
+        assert [text for text in bad_texts(tool, check) if said in text] == []
     finally:
         tool.shell.chmod(0o755)
-        if os.path.islink(f"/home/{name}"):
-            os.unlink(f"/home/{name}")
+        for path in (f"/home/{name}", f"/home/{name}.old"):
+            if os.path.islink(path):
+                os.unlink(path)
+
+
+def test_accounts_at_a_glance(tool, key):
+    names = [f"{PREFIX}0{number}" for number in (1, 2, 3)]
+    for name in names:
+        tool("account", "add", name, "--key", f"{key}.pub")
+    (tool.config / f"accounts/{names[1]}.ini").write_text("[account]\ntier = chroot\nservices = su\n"
+                                                           "[kernel]\nseccomp = strict\n")
+    (tool.config / f"accounts/{names[2]}.ini").write_text("[x]\n")
+    host.run("usermod", "-p", "$6$x$y", names[1], check=True)
+    rows = {line.split()[0]: line.split() for line in tool("doctor", status=1).stdout.splitlines() if PREFIX in line
+            and line.startswith(PREFIX)}
+    assert rows[names[0]][1:4] == ["jail", "default", "none"]
+    assert rows[names[1]][1:5] == ["chroot", "strict", "none", "su"] and "accounts" in rows[names[1]]
+    assert rows[names[2]][1:5] == ["-", "-", "-", "refused"] and "OPEN:" in rows[names[2]]
+    found = {one["account"]: one for one in tool.json("doctor", status=1)["accounts"]}
+    assert found[names[0]]["tier"] == "jail" and found[names[1]]["services"] == "su"
+    assert not found[names[2]]["valid"] and found[names[2]]["bad"] > 0 and found[names[1]]["warnings"] > 0
+    # What sshd's configuration leaves open is told once and counts for each of them.
+    if host.have("sshd"):
+        assert found[names[1]]["bad"] == found[names[0]]["bad"]
+
+
+def in_mounts(tool, mounts, said, repaired=True):
+    """The finding that speaks of `said`, in a world of its own mounts; and the remedy as printed, tried in there."""
+    pick = ("import json, re, sys; print(next((re.split(', or: |, then|; or ', one['remedy'])[0] for one in "
+            "json.load(open(sys.argv[1]))['findings'] if sys.argv[2] in one['text']), ''))")
+    script = (f"{mounts}\n{tool.program} doctor --json >{tool.root}/1 || true\n"
+              f"command=$(python3 -c {shlex.quote(pick)} {tool.root}/1 {shlex.quote(said)})\n"
+              f"sh -ec \"$command\" >&2; {tool.program} doctor --json >{tool.root}/2 || true")
+    done = host.run("unshare", "-m", "--propagation", "private", "sh", "-ec", script)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads((tool.root / number).read_text())["findings"] for number in "12")
+    matching = [one for one in first if said in one["text"]]
+    assert matching and matching[0]["severity"] != "ok" and matching[0]["remedy"], first
+    assert [one for one in second if said in one["text"] and one["severity"] != "ok"] == [] or not repaired
+    return matching[0]
+
+
+@pytest.mark.parametrize("name,value,said", [
+    ("user/max_user_namespaces", "0", "user namespaces are off"),
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor restricts"),
+    ("kernel/unprivileged_bpf_disabled", "0", "kernel.unprivileged_bpf_disabled is 0"),
+    ("dev/tty/legacy_tiocsti", "1", "dev.tty.legacy_tiocsti is 1"),
+    ("kernel/core_pattern", "|/usr/share/crash %p", "kernel.core_pattern is"),
+])
+def test_kernel_switches(tool, name, value, said):
+    need_program("sysctl", "procps")
+    directory = os.path.dirname(name)
+    mounts = (f"rm -rf {tool.root}/sys; mkdir -p {tool.root}/sys/seccomp\n"
+              f"touch {tool.root}/sys/seccomp/actions_avail\n"
+              f"echo '{value}' >{tool.root}/sys/{os.path.basename(name)}\n"
+              f"mount --bind {tool.root}/sys /proc/sys/{directory}")
+    in_mounts(tool, mounts, said)
+
+
+def test_nested_needs_what_apparmor_restricts(tool):
+    tool("account", "add", f"{PREFIX}01")
+    (tool.config / f"accounts/{PREFIX}01.ini").write_text("[kernel]\nnested = yes\n")
+    mounts = (f"rm -rf {tool.root}/sys; mkdir {tool.root}/sys\n"
+              f"echo 1 >{tool.root}/sys/apparmor_restrict_unprivileged_userns\n"
+              f"mount --bind {tool.root}/sys /proc/sys/kernel")
+    assert in_mounts(tool, mounts, "AppArmor restricts")["severity"] == "warning"
+
+
+@pytest.mark.parametrize("directory,file,said", [
+    ("/var/spool/cron/crontabs", f"{PREFIX}01", "has a crontab"),
+    ("/var/lib/systemd/linger", f"{PREFIX}01", "has lingering enabled"),
+    ("/var/spool/cron/atjobs", "a0000101a2b3c4", "has a job of at"),
+])
+def test_jobs(tool, directory, file, said):
+    tool("account", "add", f"{PREFIX}01")
+    top = "/".join(directory.split("/")[:4])
+    mounts = (f"mkdir -p {top}; mount -t tmpfs none {top}; mkdir -p {directory}; touch {directory}/{file}\n"
+              f"chown {PREFIX}01 {directory}/{file}")
+    made = [path for path in (top,) if not os.path.isdir(path)]
+    try:
+        assert in_mounts(tool, mounts, said)["account"] == f"{PREFIX}01"
+    finally:
+        for path in made:
+            os.rmdir(path)
+
+
+def test_directories_of_root(tool):
+    (tool.config / "keys").mkdir(exist_ok=True)
+    (tool.config / "keys").chmod(0o777)
+    in_mounts(tool, "", "keys must be a directory of root's")
+
+
+def test_limit_that_the_host_cannot_set(tool):
+    """The monitor says what it cannot do; doctor says whose logins that refuses."""
+    for number, text in (("1", ""), ("2", "[limits]\nio_write = 1M\n")):
+        tool("account", "add", f"{PREFIX}0{number}")
+        (tool.config / f"accounts/{PREFIX}0{number}.ini").write_text(text)
+    monitor = tool.root / "usr/lib/agentsh/agentsh-monitor"
+    monitor.parent.mkdir(parents=True, exist_ok=True)
+    monitor.write_text("#!/bin/sh\nprintf 'ok\\tcgroup driver\\tv1\\n'\n"
+                       "printf 'note\\tcgroup io_write\\tthere is no such thing\\n'\n")
+    monitor.chmod(0o755)
+    try:
+        about = [one for one in findings(tool) if "there is no such thing" in one["text"] and one["severity"] == "bad"]
+        assert [one["account"] for one in about] == [f"{PREFIX}02"] and f"{PREFIX}02.ini" in about[0]["remedy"]
+    finally:
+        monitor.unlink()
+
+
+def test_nested_is_told(tool):
+    tool("account", "add", f"{PREFIX}01")
+    (tool.config / f"accounts/{PREFIX}01.ini").write_text("[kernel]\nnested = yes\n")
+    assert any("nested = yes" in one["text"] and one["severity"] == "note" for one in findings(tool)
+               if one["account"] == f"{PREFIX}01")
 
 
 def with_mounts(tool, mounts):
@@ -130,7 +263,8 @@ def pam_mounts(tool, edit):
     ("sed -i '1i session sufficient pam_permit.so' su", "su", "skip"),
     ("sed -i '/agentsh/d' common-session-noninteractive", "cron", "not in the stack"),
     ("sed -i '/agentsh/d' common-account", "login", "not in the stack"),
-], ids=["good", "optional", "sufficient before", "cron", "account"])
+    ("sed -i '1i session [success=2 default=ignore] pam_permit.so' common-session", "su", "skip"),
+], ids=["good", "optional", "sufficient before", "cron", "account", "jump"])
 def test_doctor_and_pam(tool, edit, service, said):
     found = [one for one in with_mounts(tool, pam_mounts(tool, edit))
              if one["check"] == "pam" and "is not installed" not in one["text"]]
@@ -139,6 +273,13 @@ def test_doctor_and_pam(tool, edit, service, said):
         assert not bad and any("sshd asks" in one["text"] for one in found), bad
     else:
         assert any(f"service {service} " in one["text"] and said in one["text"] for one in bad), bad
+
+
+def test_user_environment(tool):
+    edit = "sed -i '/user_readenv/d' *; echo 'session required pam_env.so envfile=/etc/x user_readenv=1' >>su"
+    said = "the service su reads ~/.pam_environment"
+    found = in_mounts(tool, pam_mounts(tool, edit), said)
+    assert found["severity"] == "warning" and "at su:" in found["text"]
 
 
 @pytest.mark.skipif(not host.have("sshd"), reason="there is no sshd")
