@@ -1,13 +1,15 @@
 """What is on the disk after an installation: no privilege in any file, static where promised, modes and owners."""
 import os
 import re
+import shutil
 import stat
 
 import host
 import pytest
 from need import need_program
 
-PROGRAMS = {"agentsh": host.SHELL, "agentsh-init": host.INIT, "agentsh-monitor": host.MONITOR, "agentshctl": host.CTL}
+PROGRAMS = {"agentsh": host.SHELL, "agentsh-init": host.INIT, "agentsh-monitor": host.MONITOR, "agentshctl": host.CTL,
+            "agentsh-probe": host.PROBE}
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +151,18 @@ class TestInstallAgain:
         assert state() == before
         from sshd import environment
         assert host.run("su", "-", agent.name, "-c", "echo in", env=environment()).stdout == "in\n"
+
+    def test_outdated_listener_is_replaced(self, installed, agent, work):
+        """One that runs a program which is no longer the installed one would make sessions of the old."""
+        import installation
+        if installation.systemd():
+            return  # A monitor is started for each session there.
+        old = installation.listener_pid()
+        copy = host.MONITOR.with_name("agentsh-monitor.new")
+        shutil.copy2(host.MONITOR, copy)
+        copy.rename(host.MONITOR)
+        installation.start_listener()
+        new = installation.listener_pid()
+        assert new != old and os.readlink(f"/proc/{new}/exe") == str(host.MONITOR)
+        installation.start_listener()
+        assert installation.listener_pid() == new, "one that is up to date goes on"
