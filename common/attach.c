@@ -29,8 +29,11 @@ static int check_header(const struct attach_request *header, size_t size, size_t
                 return error_text(err, EPROTO, "agentsh and agentsh-init are of different versions");
         if (header->kind != ATTACH_REQUEST)
                 return error_text(err, EBADMSG, "an attach request is of an unknown kind");
-        if (header->passed > ATTACH_PASSED_ALL || (size_t)__builtin_popcount(header->passed) != fds_count)
+        if (header->passed > (ATTACH_PASSED_ALL | ATTACH_TERMINAL_PASSED) ||
+            (size_t)__builtin_popcount(header->passed) != fds_count)
                 return error_text(err, EBADMSG, "an attach request came with the wrong number of fds");
+        if ((header->passed & ATTACH_TERMINAL_PASSED) != 0 && (header->passed & ATTACH_PASSED_ALL) == ATTACH_PASSED_ALL)
+                return error_text(err, EBADMSG, "an attach request has a terminal that stands for nothing");
         if (header->login > 1 || (header->login == 0 && header->command_size == 0))
                 return error_text(err, EBADMSG, "an attach request has neither login nor command");
         /* Each size alone is below the whole, so that their sum cannot overflow. */
@@ -144,4 +147,17 @@ int attach_parse_signal(const void *data, size_t size, struct attach_signal *ret
                 }
         }
         return error_text(err, EBADMSG, "signal %u may not be forwarded", (unsigned)message.number);
+}
+
+int attach_parse_window(const void *data, size_t size, struct attach_window *ret, struct error *err)
+{
+        struct attach_window message;
+
+        if (size != sizeof(message))
+                return error_text(err, EBADMSG, "an attach window has the wrong size");
+        memcpy(&message, data, sizeof(message));
+        if (message.magic != ATTACH_MAGIC || message.kind != ATTACH_WINDOW)
+                return error_text(err, EBADMSG, "an attach message is of an unknown kind");
+        *ret = message;
+        return 0;
 }

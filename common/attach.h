@@ -14,6 +14,12 @@
  *
  * EOF from agentsh hangs the channel up (SIGHUP, then SIGCONT); EOF from init without ATTACH_EXITED means the
  * isolation is gone. Window size and termios travel through the pty master, which agentsh holds.
+ *
+ * A session whose isolation is a machine of its own has agentsh-relay at the other end, and the pty is behind it, out
+ * of reach. There (root's SESSION_REMOTE_FILE says so) agentsh makes a pair of stream sockets and passes one along
+ * with the request, STARTED brings no fd, and size and settings are messages:
+ *
+ *   ATTACH_WINDOW size, termios       ->           of the terminal
  */
 #ifndef AGENTSH_COMMON_ATTACH_H
 #define AGENTSH_COMMON_ATTACH_H
@@ -33,6 +39,7 @@ enum attach_kind {
         ATTACH_FAILED = 3,
         ATTACH_SIGNAL = 4,
         ATTACH_EXITED = 5,
+        ATTACH_WINDOW = 6,
 };
 
 /* Which of 0, 1, 2 came as an fd (in ascending order); the others are to be the pty's slave. */
@@ -40,6 +47,8 @@ enum attach_kind {
 #define ATTACH_STDOUT_PASSED (1U << 1)
 #define ATTACH_STDERR_PASSED (1U << 2)
 #define ATTACH_PASSED_ALL    7U
+/* Behind them a stream socket came that stands for the terminal; only to agentsh-relay, and only with a terminal. */
+#define ATTACH_TERMINAL_PASSED (1U << 3)
 
 struct attach_termios { /* struct termios2 in fixed widths */
         uint32_t iflag, oflag, cflag, lflag;
@@ -75,6 +84,13 @@ struct attach_signal {
         uint32_t number;
 };
 
+struct attach_window {
+        uint32_t magic;
+        uint32_t kind; /* ATTACH_WINDOW */
+        uint16_t rows, columns, xpixel, ypixel;
+        struct attach_termios termios; /* all zero: they stay as they are */
+};
+
 /* A request taken apart; the pointers lie in the caller's buffer. */
 struct attach_parts {
         struct attach_request header;
@@ -94,5 +110,8 @@ must_check int attach_parse_reply(const void *data, size_t size, struct attach_r
 
 /* The same for a signal message: HUP INT QUIT TERM USR1 USR2 CONT TSTP only. */
 must_check int attach_parse_signal(const void *data, size_t size, struct attach_signal *ret, struct error *err);
+
+/* The same for a window message. */
+must_check int attach_parse_window(const void *data, size_t size, struct attach_window *ret, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/process.h"
 #include "shell/agentsh_confine.h"
 #include "shell/agentsh_end.h"
+#include "shell/agentsh_inside.h"
 #include "shell/agentsh_invocation.h"
 #include "shell/agentsh_relay.h"
 #include "shell/agentsh_request.h"
@@ -29,7 +30,7 @@ static const char usage[] =
 /* A channel that was granted. */
 struct channel {
         struct session session;
-        int master;
+        struct inside inside;
 };
 
 struct outcome {
@@ -70,10 +71,14 @@ static int ask(const struct invocation *invocation, const struct stdio *stdio, c
         r = session_read_keep(&channel->session, &patterns, err);
         if (r < 0)
                 return r;
-        r = request_send(channel->session.socket, invocation, stdio, tty, patterns, environ, err);
+        channel->inside.socket = channel->session.socket;
+        r = stdio_wants_pty(stdio) ? session_is_remote(&channel->session, &channel->inside.remote, err) : 0;
         if (r < 0)
                 return r;
-        return request_wait(channel->session.socket, stdio, REQUEST_WAIT_MS, &channel->master, err);
+        r = request_send(&channel->inside, invocation, stdio, tty, patterns, environ, err);
+        if (r < 0)
+                return r;
+        return request_wait(&channel->inside, stdio, REQUEST_WAIT_MS, err);
 }
 
 /* Lets go of all that the relay does not need. Returns the signalfd. */
@@ -81,7 +86,7 @@ static int prepare_relay(const struct stdio *stdio, const struct channel *channe
                          struct error *err)
 {
         cleanup_close int signals = -EBADF;
-        int keep[] = { channel->session.socket, channel->master, tty->parent_stat, -1 };
+        int keep[] = { channel->inside.socket, channel->inside.stream, tty->parent_stat, -1 };
         int r = stdio_release(stdio, err);
 
         if (r < 0)
@@ -101,7 +106,7 @@ static int prepare_relay(const struct stdio *stdio, const struct channel *channe
 
 static int run(const struct invocation *invocation, struct outcome *ret, struct error *err)
 {
-        struct channel channel = { .session = SESSION_INIT, .master = -1 };
+        struct channel channel = { .session = SESSION_INIT, .inside = INSIDE_INIT };
         struct stdio stdio;
         struct tty tty;
         int signals, r;
@@ -121,7 +126,7 @@ static int run(const struct invocation *invocation, struct outcome *ret, struct 
         signals = prepare_relay(&stdio, &channel, &tty, err);
         if (signals < 0)
                 return signals;
-        ret->end = relay_run(channel.session.socket, channel.master, signals, &tty, &ret->reply);
+        ret->end = relay_run(&channel.inside, signals, &tty, &ret->reply);
         ret->terminal = (stdio.passed & ATTACH_STDERR_PASSED) == 0;
         return 0;
 }

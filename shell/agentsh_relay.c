@@ -18,7 +18,8 @@
 #define LOOK_AGAIN_MS 250          /* for what cannot be polled: the foreground, a pty without slaves */
 
 struct relay {
-        int socket, master, signals;
+        const struct inside *inside;
+        int signals;
         struct tty *tty;
         struct attach_reply *reply;
         struct flow inwards, outwards;
@@ -77,7 +78,7 @@ static void flush_outwards(struct relay *relay)
 static void flush_inwards(struct relay *relay)
 {
         will_block(relay);
-        if (flow_write(&relay->inwards, relay->master) < 0)
+        if (flow_write(&relay->inwards, relay->inside->stream) < 0)
                 flow_clear(&relay->inwards);
 }
 
@@ -91,7 +92,7 @@ static void read_master(struct relay *relay)
                 ssize_t got;
 
                 will_block(relay);
-                got = read(relay->master, flow->data + flow->end, sizeof(flow->data) - flow->end);
+                got = read(relay->inside->stream, flow->data + flow->end, sizeof(flow->data) - flow->end);
                 if (got > 0) {
                         flow->end += (size_t)got;
                         relay->drained += relay->exited ? (size_t)got : 0;
@@ -127,7 +128,7 @@ static void read_input(struct relay *relay)
 static void read_socket(struct relay *relay)
 {
         char data[sizeof(struct attach_reply) + 1];
-        ssize_t got = recv(relay->socket, data, sizeof(data), MSG_DONTWAIT);
+        ssize_t got = recv(relay->inside->socket, data, sizeof(data), MSG_DONTWAIT);
 
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
@@ -150,7 +151,7 @@ static void forward_signal(struct relay *relay, uint32_t number)
                 finish(relay, RELAY_EXITED);
                 return;
         }
-        (void)send(relay->socket, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)send(relay->inside->socket, &message, sizeof(message), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* Stops as any program does: the kernel ignores it where nobody could continue us. */
@@ -164,7 +165,7 @@ static void stop(struct relay *relay)
         (void)kill(getpid(), SIGTSTP);
         (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
         (void)sigprocmask(SIG_BLOCK, &set, NULL);
-        tty_resume(relay->tty, relay->master);
+        tty_resume(relay->tty, relay->inside);
 }
 
 static void read_signals(struct relay *relay)
@@ -172,13 +173,13 @@ static void read_signals(struct relay *relay)
         struct signalfd_siginfo info;
 
         while (!relay->ended && read(relay->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-                if (info.ssi_signo == SIGWINCH && relay->master >= 0)
-                        tty_copy_size(relay->tty, relay->master);
+                if (info.ssi_signo == SIGWINCH && relay->inside->stream >= 0)
+                        tty_copy_size(relay->tty, relay->inside);
                 else if (info.ssi_signo == SIGTSTP)
                         stop(relay);
                 else if (info.ssi_signo == SIGCONT)
-                        tty_resume(relay->tty, relay->master);
-                else if (info.ssi_signo == SIGHUP && relay->master >= 0 && tty_is_gone(relay->tty))
+                        tty_resume(relay->tty, relay->inside);
+                else if (info.ssi_signo == SIGHUP && relay->inside->stream >= 0 && tty_is_gone(relay->tty))
                         finish(relay, RELAY_HANGUP); /* which hangs the pty up */
                 else if (info.ssi_signo != SIGWINCH)
                         forward_signal(relay, info.ssi_signo);
@@ -187,7 +188,7 @@ static void read_signals(struct relay *relay)
 
 static bool has_keys(const struct relay *relay)
 {
-        return relay->master >= 0 && relay->tty->in >= 0 && !relay->input_ended;
+        return relay->inside->stream >= 0 && relay->tty->in >= 0 && !relay->input_ended;
 }
 
 static void fill_poll(const struct relay *relay, struct pollfd items[static ITEM_COUNT])
@@ -198,12 +199,12 @@ static void fill_poll(const struct relay *relay, struct pollfd items[static ITEM
                 items[i] = (struct pollfd){ .fd = -1 };
         items[ITEM_SIGNALS] = (struct pollfd){ .fd = relay->signals, .events = POLLIN };
         if (!relay->exited)
-                items[ITEM_SOCKET] = (struct pollfd){ .fd = relay->socket, .events = POLLIN };
-        if (relay->master < 0)
+                items[ITEM_SOCKET] = (struct pollfd){ .fd = relay->inside->socket, .events = POLLIN };
+        if (relay->inside->stream < 0)
                 return;
         if (!relay->slave_gone && (room || !flow_is_empty(&relay->inwards)))
                 items[ITEM_MASTER] = (struct pollfd){
-                        .fd = relay->master,
+                        .fd = relay->inside->stream,
                         .events = (short)((room ? POLLIN : 0) | (flow_is_empty(&relay->inwards) ? 0 : POLLOUT)),
                 };
         if (has_keys(relay) && relay->tty->raw && flow_is_empty(&relay->inwards))
@@ -261,7 +262,7 @@ static void step(struct relay *relay)
         int r;
 
         if (has_keys(relay) && !relay->tty->raw)
-                (void)tty_enter_raw(relay->tty, relay->master);
+                (void)tty_enter_raw(relay->tty, relay->inside);
         fill_poll(relay, items);
         r = poll(items, ITEM_COUNT, wait_time(relay));
         if (r < 0)
@@ -271,16 +272,15 @@ static void step(struct relay *relay)
         else
                 dispatch(relay, items);
         if (relay->exited && flow_is_empty(&relay->outwards) &&
-            (relay->master < 0 || relay->slave_gone || relay->drained > DRAIN_MAX))
+            (relay->inside->stream < 0 || relay->slave_gone || relay->drained > DRAIN_MAX))
                 finish(relay, RELAY_EXITED);
 }
 
-enum relay_end relay_run(int socket, int master, int signals, struct tty *tty, struct attach_reply *ret_reply)
+enum relay_end relay_run(const struct inside *inside, int signals, struct tty *tty, struct attach_reply *ret_reply)
 {
         struct relay relay __attribute__((uninitialized)); /* an idle one need not touch its buffers */
 
-        relay.socket = socket;
-        relay.master = master;
+        relay.inside = inside;
         relay.signals = signals;
         relay.tty = tty;
         relay.reply = ret_reply;
@@ -290,8 +290,8 @@ enum relay_end relay_run(int socket, int master, int signals, struct tty *tty, s
         relay.exited = relay.input_ended = relay.slave_gone = relay.ticking = relay.busy = relay.ended = false;
         relay.end = RELAY_LOST;
         /* It may have changed since the request. */
-        if (master >= 0)
-                tty_copy_size(tty, master);
+        if (inside->stream >= 0)
+                tty_copy_size(tty, inside);
         while (!relay.ended)
                 step(&relay);
         set_ticking(&relay, false);

@@ -15,10 +15,10 @@ enum relay_end {
 };
 
 /*
- * Relay until the end. `master` is the pty's, non-blocking, or -1; the terminal is raw while keys are relayed and
- * restored on every return. `signals` is signals_catch's. Bytes written before the channel ended are not lost; a process
- * that still holds the pty then is not waited for. Works inside the filter of agentsh_confine.h.
+ * Relay until the end. inside->stream is non-blocking, or -1 without a terminal; the terminal outside is raw while keys
+ * are relayed and restored on every return. `signals` is signals_catch's. Bytes written before the channel ended are not
+ * lost; a process that still holds the pty then is not waited for. Works inside the filter of agentsh_confine.h.
  */
-enum relay_end relay_run(int socket, int master, int signals, struct tty *tty, struct attach_reply *ret_reply);
+enum relay_end relay_run(const struct inside *inside, int signals, struct tty *tty, struct attach_reply *ret_reply);
 
 #endif

@@ -118,6 +118,23 @@ int session_read_keep(const struct session *session, char **ret_patterns, struct
         return fd_read_all(fd, KEEP_MAX, ret_patterns, &size, err);
 }
 
+int session_is_remote(const struct session *session, bool *ret, struct error *err)
+{
+        struct stat st;
+
+        /* Whatever lies in the directory is root's: session_open has seen to that. */
+        if (fstatat(session->directory, SESSION_REMOTE_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+                if (errno != ENOENT)
+                        return error_errno(err, errno, "cannot look at the session");
+                *ret = false;
+                return 0;
+        }
+        if (!S_ISREG(st.st_mode) || st.st_uid != 0)
+                return error_text(err, EPERM, "the session's directory is not as root makes it");
+        *ret = true;
+        return 0;
+}
+
 void session_done(struct session *session)
 {
         cleanup_close_fd(&session->socket);

@@ -7,6 +7,8 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
+
 /* How long a full backlog is waited for. */
 #define SESSION_CONNECT_MS 10000
 
@@ -29,6 +31,12 @@ must_check int session_open(const char *path, const char *base, struct session *
 
 /* The patterns of variables that may go in (SESSION_KEEP_FILE, root's). The caller frees *ret_patterns. */
 must_check int session_read_keep(const struct session *session, char **ret_patterns, struct error *err);
+
+/*
+ * Whether the isolation is behind agentsh-relay (SESSION_REMOTE_FILE): then a terminal is a pair of sockets that we
+ * make ourselves, and no fd comes back. Root says which; the other end of the socket could choose what suits it.
+ */
+must_check int session_is_remote(const struct session *session, bool *ret, struct error *err);
 
 void session_done(struct session *session);
 

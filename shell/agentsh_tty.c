@@ -72,24 +72,25 @@ bool tty_is_foreground(const struct tty *tty)
         return errno == ENOTTY && !parent_is_background(tty);
 }
 
-static void carry_over(struct tty *tty, int master)
+static void carry_over(struct tty *tty, const struct inside *inside)
 {
-        struct attach_termios inside = tty->saved;
+        struct attach_termios settings = tty->saved;
+        struct winsize size = { 0 };
 
         if (tty->shared)
-                terminal_pass_output(&inside);
-        tty->carried = terminal_apply(master, &inside, NULL) == 0;
-        tty_copy_size(tty, master);
+                terminal_pass_output(&settings);
+        (void)ioctl(tty->in, TIOCGWINSZ, &size);
+        tty->carried = inside_set_up(inside, &settings, &size);
 }
 
-bool tty_enter_raw(struct tty *tty, int master)
+bool tty_enter_raw(struct tty *tty, const struct inside *inside)
 {
         if (tty->in < 0 || tty->raw || !tty_is_foreground(tty) || terminal_read(tty->in, &tty->saved, NULL) < 0)
                 return tty->raw;
         tty->ours = tty->saved;
         terminal_make_raw(&tty->ours, tty->shared);
         if (!tty->carried)
-                carry_over(tty, master);
+                carry_over(tty, inside);
         tty->raw = terminal_apply(tty->in, &tty->ours, NULL) == 0;
         return tty->raw;
 }
@@ -107,7 +108,7 @@ void tty_restore(struct tty *tty)
                 return; /* hung up: nobody is left to see it */
 }
 
-void tty_resume(struct tty *tty, int master)
+void tty_resume(struct tty *tty, const struct inside *inside)
 {
         struct attach_termios now;
 
@@ -117,15 +118,15 @@ void tty_resume(struct tty *tty, int master)
         if (tty->raw && (!tty_is_foreground(tty) || terminal_read(tty->in, &now, NULL) < 0 ||
                          memcmp(&now, &tty->ours, sizeof(now)) != 0))
                 tty->raw = false;
-        (void)tty_enter_raw(tty, master);
+        (void)tty_enter_raw(tty, inside);
 }
 
-void tty_copy_size(const struct tty *tty, int master)
+void tty_copy_size(const struct tty *tty, const struct inside *inside)
 {
         struct winsize size;
 
         if (ioctl(tty->in >= 0 ? tty->in : tty->out, TIOCGWINSZ, &size) == 0)
-                (void)ioctl(master, TIOCSWINSZ, &size);
+                inside_set_size(inside, &size);
 }
 
 bool tty_is_gone(const struct tty *tty)

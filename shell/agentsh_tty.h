@@ -5,6 +5,7 @@
 #define AGENTSH_SHELL_AGENTSH_TTY_H
 
 #include "common/attach.h"
+#include "shell/agentsh_inside.h"
 #include "shell/agentsh_stdio.h"
 
 #include <stdbool.h>
@@ -37,16 +38,16 @@ bool tty_is_foreground(const struct tty *tty);
  * Make the terminal raw if there are keys to relay and we are in the foreground; the first time, carry its settings and
  * size over to the pty, should it have come without. False: not now.
  */
-bool tty_enter_raw(struct tty *tty, int master);
+bool tty_enter_raw(struct tty *tty, const struct inside *inside);
 
 /* Undo it, but not from the background, where the settings are somebody else's by now. Idempotent. */
 void tty_restore(struct tty *tty);
 
 /* We were continued, perhaps after a stop that nobody told us of: raw again, if it is not and may be. */
-void tty_resume(struct tty *tty, int master);
+void tty_resume(struct tty *tty, const struct inside *inside);
 
 /* Carry the window's size over to the pty. */
-void tty_copy_size(const struct tty *tty, int master);
+void tty_copy_size(const struct tty *tty, const struct inside *inside);
 
 /* Whether the terminal was hung up. */
 bool tty_is_gone(const struct tty *tty);

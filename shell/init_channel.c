@@ -72,8 +72,11 @@ static int start(struct channel *channel, const struct init_config *config, cons
 {
         struct init_pty pty = INIT_PTY_NONE;
         const struct init_child child = { .config = config, .parts = parts, .fds = fds, .pty = &pty };
-        int r = check_streams(fds, count, err);
+        int r;
 
+        if ((parts->header.passed & ATTACH_TERMINAL_PASSED) != 0)
+                return error_text(err, EINVAL, "terminals of this session are its own");
+        r = check_streams(fds, count, err);
         if (r < 0)
                 return r;
         if (parts->header.passed != ATTACH_PASSED_ALL) {

@@ -53,7 +53,9 @@ static int send_command(struct ends *ends, const char *prefix, const char *comma
         const struct tty tty = { .in = -1, .out = -1, .parent_stat = -1 };
         static const char *const variables[] = { "TERM=xterm", "SECRET=1", "LC_ALL=C", NULL };
 
-        return request_send(ends->ours, &invocation, &on_pipes, &tty, "TERM\nLC_*", (char *const *)(uintptr_t)variables,
+        struct inside inside = { .socket = ends->ours, .stream = -1 };
+
+        return request_send(&inside, &invocation, &on_pipes, &tty, "TERM\nLC_*", (char *const *)(uintptr_t)variables,
                             err);
 }
 
@@ -98,17 +100,18 @@ static int wait_for(struct ends *ends, const struct stdio *stdio, const void *da
                     size_t count)
 {
         struct error err = ERROR_INIT;
-        int master = -7, r;
+        struct inside inside = { .socket = ends->ours, .stream = -7 };
+        int r;
 
         if (data == NULL)
                 cleanup_close_fd(&ends->theirs);
         else
                 assert_int_equal(seqpacket_send(ends->theirs, data, size, fds, count, 100, NULL), 0);
-        r = request_wait(ends->ours, stdio, 50, &master, &err);
+        r = request_wait(&inside, stdio, 50, &err);
         assert_int_equal(r, -err.number);
-        assert_true(r == 0 || master == -7);
-        if (r == 0 && master >= 0)
-                (void)close(master);
+        assert_true(r == 0 || inside.stream == -7);
+        if (inside.stream >= 0)
+                (void)close(inside.stream);
         return r;
 }
 
@@ -134,6 +137,7 @@ static void answers(void **state)
         int null = open("/dev/null", O_RDWR | O_CLOEXEC), master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
         const int two[] = { master, master }, many[] = { null, null, null, null };
         int before = open_fds();
+        struct inside inside = { .socket = ends->ours, .stream = -1 };
         struct error err = ERROR_INIT;
 
         assert_int_equal(reply(ends, &on_pipes, ATTACH_STARTED, NULL, 0), 0);
@@ -149,10 +153,45 @@ static void answers(void **state)
         assert_int_equal(reply(ends, &on_pipes, ATTACH_SIGNAL, NULL, 0), -EBADMSG);
         assert_int_equal(wait_for(ends, &on_pipes, "x", 1, NULL, 0), -EBADMSG);
         assert_int_equal(open_fds(), before);
-        assert_int_equal(request_wait(ends->ours, &on_pipes, 20, &master, &err), -ETIMEDOUT);
+        assert_int_equal(request_wait(&inside, &on_pipes, 20, &err), -ETIMEDOUT);
         (void)close(null);
         (void)close(master);
         assert_int_equal(wait_for(ends, &on_pipes, NULL, 0, NULL, 0), -ECONNRESET);
+}
+
+/* A terminal of a remote session is ours to make, and no descriptor comes back. */
+static void remote_session(void **state)
+{
+        struct ends *ends = *state;
+        struct inside inside = { .socket = ends->ours, .stream = -1, .remote = true };
+        const struct invocation invocation = { .login = true, .prefix = "" };
+        const struct tty tty = { .in = -1, .out = -1, .parent_stat = -1 };
+        struct attach_reply message = { .magic = ATTACH_MAGIC, .kind = ATTACH_STARTED };
+        const char *const variables[] = { NULL };
+        struct attach_parts parts;
+        char data[1024], byte;
+        int fds[4], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        size_t count;
+        ssize_t got;
+
+        assert_int_equal(
+                request_send(&inside, &invocation, &on_terminal, &tty, "", (char *const *)(uintptr_t)variables, NULL),
+                0);
+        got = seqpacket_receive(ends->theirs, data, sizeof(data), fds, 4, &count, 0, NULL);
+        assert_true(got > 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(attach_parse_request(data, (size_t)got, count, &parts, NULL), 0);
+        assert_int_equal(parts.header.passed, ATTACH_TERMINAL_PASSED);
+        assert_true((fcntl(inside.stream, F_GETFL) & O_NONBLOCK) != 0);
+        assert_int_equal(write(fds[0], "x", 1), 1);
+        assert_int_equal(read(inside.stream, &byte, 1), 1);
+        assert_int_equal(seqpacket_send(ends->theirs, &message, sizeof(message), &null, 1, 0, NULL), 0);
+        assert_int_equal(request_wait(&inside, &on_terminal, 50, NULL), -EPROTO);
+        assert_int_equal(seqpacket_send(ends->theirs, &message, sizeof(message), NULL, 0, 0, NULL), 0);
+        assert_int_equal(request_wait(&inside, &on_terminal, 50, NULL), 0);
+        (void)close(fds[0]);
+        (void)close(inside.stream);
+        (void)close(null);
 }
 
 /* Refused before the request was read: the reason must not be lost. */
@@ -161,12 +200,12 @@ static void refusal_with_the_request_unread(void **state)
         const struct attach_reply message = { .magic = ATTACH_MAGIC, .kind = ATTACH_FAILED, .text = "too many" };
         struct ends *ends = *state;
         struct error err = ERROR_INIT;
-        int master;
+        struct inside inside = { .socket = ends->ours, .stream = -1 };
 
         assert_int_equal(send_command(ends, "", "id", NULL), 0);
         assert_int_equal(seqpacket_send(ends->theirs, &message, sizeof(message), NULL, 0, 0, NULL), 0);
         cleanup_close_fd(&ends->theirs);
-        assert_int_equal(request_wait(ends->ours, &on_pipes, 50, &master, &err), -ECONNREFUSED);
+        assert_int_equal(request_wait(&inside, &on_pipes, 50, &err), -ECONNREFUSED);
         assert_string_equal(err.text, "too many");
 }
 
@@ -175,12 +214,12 @@ static void refusal_before_the_request(void **state)
         const struct attach_reply message = { .magic = ATTACH_MAGIC, .kind = ATTACH_FAILED, .text = "too many" };
         struct ends *ends = *state;
         struct error err = ERROR_INIT;
-        int master;
+        struct inside inside = { .socket = ends->ours, .stream = -1 };
 
         assert_int_equal(seqpacket_send(ends->theirs, &message, sizeof(message), NULL, 0, 0, NULL), 0);
         cleanup_close_fd(&ends->theirs);
         assert_int_equal(send_command(ends, "", "id", NULL), 0);
-        assert_int_equal(request_wait(ends->ours, &on_pipes, 50, &master, &err), -ECONNREFUSED);
+        assert_int_equal(request_wait(&inside, &on_pipes, 50, &err), -ECONNREFUSED);
         assert_string_equal(err.text, "too many");
 }
 
@@ -190,6 +229,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(request, make_ends, close_ends),
                 cmocka_unit_test_setup_teardown(long_commands, make_ends, close_ends),
                 cmocka_unit_test_setup_teardown(answers, make_ends, close_ends),
+                cmocka_unit_test_setup_teardown(remote_session, make_ends, close_ends),
                 cmocka_unit_test_setup_teardown(refusal_with_the_request_unread, make_ends, close_ends),
                 cmocka_unit_test_setup_teardown(refusal_before_the_request, make_ends, close_ends),
         };

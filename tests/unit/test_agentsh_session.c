@@ -156,6 +156,8 @@ static void good_session(void **state)
         struct fixture *fixture = *state;
         struct session session = SESSION_INIT;
         char *patterns = NULL;
+        bool remote = true;
+        int fd;
 
         if (fixture->base[0] == '\0')
                 skip(); /* needs root's directories */
@@ -163,6 +165,19 @@ static void good_session(void **state)
         assert_int_equal(session_read_keep(&session, &patterns, NULL), 0);
         assert_string_equal(patterns, "TERM\n");
         free(patterns);
+        assert_int_equal(session_is_remote(&session, &remote, NULL), 0);
+        assert_false(remote);
+        fd = openat(session.directory, SESSION_REMOTE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+        assert_true(fd >= 0);
+        (void)close(fd);
+        assert_int_equal(session_is_remote(&session, &remote, NULL), 0);
+        assert_true(remote);
+        assert_int_equal(fchownat(session.directory, SESSION_REMOTE_FILE, 45803, 0, 0), 0);
+        assert_int_equal(session_is_remote(&session, &remote, NULL), -EPERM);
+        assert_int_equal(unlinkat(session.directory, SESSION_REMOTE_FILE, 0), 0);
+        assert_int_equal(symlinkat("/dev/null", session.directory, SESSION_REMOTE_FILE), 0);
+        assert_int_equal(session_is_remote(&session, &remote, NULL), -EPERM);
+        assert_int_equal(unlinkat(session.directory, SESSION_REMOTE_FILE, 0), 0);
         assert_int_equal(chmod(fixture->keep, 0666), 0);
         assert_int_equal(session_read_keep(&session, &patterns, NULL), -EPERM);
         assert_int_equal(unlink(fixture->keep), 0);

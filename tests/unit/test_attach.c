@@ -104,12 +104,41 @@ static void fds_must_fit(void **state)
                                          count == (size_t)__builtin_popcount(passed) ? 0 : -EBADMSG);
                 }
         }
-        for (uint32_t bit = 8; bit != 0; bit <<= 1) {
+        for (uint32_t bit = 16; bit != 0; bit <<= 1) {
                 struct packet packet = make(TEXT("true"), NULL, 0);
 
                 packet.header.passed = bit;
                 assert_int_equal(parse_once(packet, 1), -EBADMSG);
         }
+}
+
+/* One that stands for the terminal, where there is one. */
+static void terminal_that_is_passed(void **state)
+{
+        (void)state;
+        for (uint32_t passed = 0; passed <= ATTACH_PASSED_ALL; passed++) {
+                struct packet packet = make(TEXT("true"), NULL, 0);
+
+                packet.header.passed = passed | ATTACH_TERMINAL_PASSED;
+                assert_int_equal(parse_once(packet, 1 + (size_t)__builtin_popcount(passed)),
+                                 passed == ATTACH_PASSED_ALL ? -EBADMSG : 0);
+        }
+}
+
+static void windows(void **state)
+{
+        const struct attach_window good = { .magic = ATTACH_MAGIC, .kind = ATTACH_WINDOW, .rows = 40, .columns = 111 };
+        struct attach_window message = good, taken;
+
+        (void)state;
+        assert_int_equal(attach_parse_window(&message, sizeof(message), &taken, NULL), 0);
+        assert_int_equal(taken.columns, 111);
+        assert_int_equal(attach_parse_window(&message, sizeof(message) - 1, &taken, NULL), -EBADMSG);
+        message.kind = ATTACH_SIGNAL;
+        assert_int_equal(attach_parse_window(&message, sizeof(message), &taken, NULL), -EBADMSG);
+        message = good;
+        message.magic++;
+        assert_int_equal(attach_parse_window(&message, sizeof(message), &taken, NULL), -EBADMSG);
 }
 
 static void wrong_headers(void **state)
@@ -299,6 +328,8 @@ int main(void)
                 cmocka_unit_test(good_request),
                 cmocka_unit_test(login_and_empty_command),
                 cmocka_unit_test(fds_must_fit),
+                cmocka_unit_test(terminal_that_is_passed),
+                cmocka_unit_test(windows),
                 cmocka_unit_test(wrong_headers),
                 cmocka_unit_test(sizes_must_add_up),
                 cmocka_unit_test(largest_request),
