@@ -12,10 +12,14 @@ FUZZ_CFLAGS    = -std=gnu17 -I. -D_GNU_SOURCE $(filter-out -U_FORTIFY_SOURCE -D_
                  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
                  -Wno-missing-field-initializers
 FUZZ_LIBS      = -liniparser
+FUZZ_EXTRA_frame = shell/frame.c
+FUZZ_EXTRA_relay = $(filter-out shell/relay.c,$(RELAY_SRC)) $(STREAM_SRC) $(SHELL_SRC) shell/init_config.c
 # A dictionary of the target's words, where there is a rule for one: $(O)/NAME.dict.
 FUZZ_DICTS     = policy
 
-$(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(COMMON_SRC) $(POLICY_SRC) $(wildcard common/*.h policy/*.h policy/*.def)
+.SECONDEXPANSION:
+$(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(COMMON_SRC) $(POLICY_SRC) $(wildcard common/*.h policy/*.h policy/*.def shell/*.h) \
+                 $$(FUZZ_EXTRA_$$*)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $< $(COMMON_SRC) $(POLICY_SRC) $(FUZZ_EXTRA_$*) $(FUZZ_LIBS) $(FUZZ_LIBS_$*)

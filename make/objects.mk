@@ -9,7 +9,11 @@ ADMIN_SRC   = $(wildcard admin/*.c)
 PAM_SRC     = $(wildcard pam_module/*.c)
 AGENTSH_SRC = $(wildcard shell/agentsh*.c)
 INIT_SRC    = $(wildcard shell/init*.c)
-SHELL_SRC   = $(filter-out $(AGENTSH_SRC) $(INIT_SRC),$(wildcard shell/*.c))
+RELAY_SRC   = $(wildcard shell/relay*.c)
+GUEST_SRC   = $(wildcard shell/guest*.c)
+# Relay and guest: the frames between them.
+STREAM_SRC  = $(wildcard shell/frame*.c shell/mux*.c shell/endpoint*.c shell/transport*.c)
+SHELL_SRC   = $(filter-out $(AGENTSH_SRC) $(INIT_SRC) $(RELAY_SRC) $(GUEST_SRC) $(STREAM_SRC),$(wildcard shell/*.c))
 
 $(O)/%.o: %.c $(O)/flags-$(KEY).mk $(O)/settings
 	$(say) CC $<
@@ -27,6 +31,14 @@ $(O)/agentsh: $(call object,$(AGENTSH_SRC) $(SHELL_SRC)) $(O)/libcommon.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
 
 $(O)/agentsh-init: $(call object,$(INIT_SRC) $(SHELL_SRC)) $(O)/libcommon.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
+
+$(O)/agentsh-relay: $(call object,$(RELAY_SRC) $(STREAM_SRC) $(SHELL_SRC) shell/init_config.c) $(O)/libcommon.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
+
+$(O)/agentsh-guest: $(call object,$(GUEST_SRC) $(STREAM_SRC) $(SHELL_SRC) shell/init_config.c) $(O)/libcommon.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
 
