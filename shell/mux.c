@@ -12,8 +12,8 @@ void mux_open(struct mux *mux, uint16_t channel)
         bool inside = mux->incoming == FRAME_INWARDS;
 
         it->open = true;
-        for (uint8_t i = 0; i < MUX_STREAMS; i++)
-                mux_stream_none(&it->streams[i], channel, i, (i == 0) == inside);
+        for (unsigned i = 0; i < MUX_STREAMS; i++)
+                mux_stream_none(&it->streams[i], channel, (uint8_t)i, (i == FRAME_STDIN) == inside);
 }
 
 void mux_close(struct mux *mux, uint16_t channel)

@@ -26,6 +26,7 @@ RUNTIME = pathlib.Path("/run/agentsh-relay-test")
 BUILD = pathlib.Path(os.environ.get("AGENTSH_RELAY_BUILD", ROOT / "build" / "relay"))
 UID = 45803
 ID = "0123456789abcdef"
+PROGRAMS = ("agentsh", "agentsh-init", "agentsh-relay", "agentsh-guest")
 SOCKET = f"{RUNTIME}/sessions/{ID}/attach"
 AGENTSH = RUNTIME / "bin" / "agentsh"
 # The leak check traces its process, which a non-dumpable one does not allow.
@@ -51,7 +52,7 @@ def drop(setsid=False):
 @pytest.fixture(scope="session")
 def programs():
     if not os.environ.get("AGENTSH_RELAY_NO_BUILD"):
-        targets = [str(BUILD / t) for t in ("agentsh", "agentsh-init", "tests/lib/session_lab.o", "libcommon.a")]
+        targets = [str(BUILD / t) for t in (*PROGRAMS, "tests/lib/session_lab.o", "libcommon.a")]
         subprocess.run(["make", "-s", f"O={BUILD}", f"CFLAGS=-DAGENTSH_RUNTIME_DIR='\"{RUNTIME}\"'", *targets],
                        cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (RUNTIME / "bin").mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def programs():
     sanitize = ["-fsanitize=address,undefined"] if os.environ.get("AGENTSH_RELAY_SANITIZE") else []
     subprocess.run(["cc", *sanitize, "-o", RUNTIME / "bin" / "session_lab", BUILD / "tests/lib/session_lab.o",
                     BUILD / "libcommon.a"], check=True)
-    for name in ("agentsh", "agentsh-init"):
+    for name in PROGRAMS:
         target = RUNTIME / "bin" / name
         target.unlink(missing_ok=True)
         target.write_bytes((BUILD / name).read_bytes())
@@ -72,10 +73,11 @@ def programs():
 class Lab:
     """A session that stands."""
 
-    def __init__(self, shell="/bin/bash", patterns="TERM\nLANG\nLC_*\nSSH_CONNECTION\nPROMPT_COMMAND\nPS1\n"):
+    def __init__(self, shell="/bin/bash", patterns="TERM\nLANG\nLC_*\nSSH_CONNECTION\nPROMPT_COMMAND\nPS1\n",
+                 far=()):
         self.process = subprocess.Popen(
             [RUNTIME / "bin" / "session_lab", str(RUNTIME), ID, str(UID), str(RUNTIME / "bin" / "agentsh-init"), shell,
-             patterns], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=SANITIZER)
+             patterns, *far], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=SANITIZER)
         word, pid = self.process.stdout.readline().split()
         assert word == "READY"
         self.init = int(pid)

@@ -2,7 +2,10 @@
  * session_lab.c - stands for agentsh-monitor in the tests of the login shell: makes a session's runtime directory and
  * starts agentsh-init in a pid and mount namespace, with its own /proc and devpts. Root. No confinement whatsoever.
  *
- *   session_lab RUNTIME_DIR SESSION_ID UID INIT SHELL PATTERNS
+ *   session_lab RUNTIME_DIR SESSION_ID UID INIT SHELL PATTERNS [RELAY GUEST]
+ *
+ * With RELAY and GUEST, process 1 is agentsh-relay, and agentsh-guest runs INIT at the other end of a socket pair, as
+ * it would in a machine of its own. GUEST may also be any other program: it gets --stream FD --init INIT.
  *
  * Prints "READY INIT_PID" once init is up. Reads commands from stdin: "hit N" (limits to report from now on), "end N"
  * (announce ending N), "mute" (answer no more), "quit". At EOF it closes the status line, waits for init to end by
@@ -27,9 +30,10 @@
 #include <sys/wait.h>
 
 struct monitor {
-        const char *runtime, *id, *init, *shell, *patterns;
+        const char *runtime, *id, *init, *shell, *patterns, *relay, *guest;
         uid_t uid;
-        int listener, status;
+        int listener, status, stream;
+        pid_t guest_pid;
         uint32_t hit;
         bool mute;
 };
@@ -40,6 +44,20 @@ static void make_directory(const char *path)
                 err(1, "mkdir %s", path);
         if (chmod(path, 0711) < 0)
                 err(1, "chmod %s", path);
+}
+
+static void make_remote(const struct monitor *monitor)
+{
+        char path[512];
+        int fd;
+
+        (void)snprintf(path, sizeof(path), "%s/sessions/%s/" SESSION_REMOTE_FILE, monitor->runtime, monitor->id);
+        if (monitor->relay == NULL)
+                return;
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+        if (fd < 0)
+                err(1, "%s", path);
+        (void)close(fd);
 }
 
 static void make_session(struct monitor *monitor)
@@ -53,6 +71,7 @@ static void make_session(struct monitor *monitor)
         make_directory(path);
         (void)snprintf(path, sizeof(path), "%s/sessions/%s", monitor->runtime, monitor->id);
         make_directory(path);
+        make_remote(monitor);
         (void)snprintf(path, sizeof(path), "%s/sessions/%s/" SESSION_KEEP_FILE, monitor->runtime, monitor->id);
         keep = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
         if (keep < 0 || write(keep, monitor->patterns, strlen(monitor->patterns)) < 0)
@@ -68,7 +87,8 @@ static void make_session(struct monitor *monitor)
 
 static void remove_session(const struct monitor *monitor)
 {
-        static const char *const names[] = { "/" SESSION_ATTACH_SOCKET, "/" SESSION_KEEP_FILE, "" };
+        static const char *const names[] = { "/" SESSION_ATTACH_SOCKET, "/" SESSION_KEEP_FILE, "/" SESSION_REMOTE_FILE,
+                                             "" };
         char path[512];
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -104,7 +124,9 @@ _Noreturn static void become_init(const struct monitor *monitor, int status)
 {
         /* Out of the way of the two numbers first. */
         int listener = fcntl(monitor->listener, F_DUPFD, 10), line = fcntl(status, F_DUPFD, 10);
-        char *arguments[] = { (char *)(uintptr_t)monitor->init, NULL };
+        const char *program = monitor->relay != NULL ? monitor->relay : monitor->init;
+        char gid[32], option[] = "--gid", *arguments[] = { (char *)(uintptr_t)program, NULL, NULL, NULL };
+        int stream = monitor->relay != NULL ? fcntl(monitor->stream, F_DUPFD, 10) : -1;
         const char *environment[] = { NULL, NULL };
 
         environment[0] = getenv("ASAN_OPTIONS") != NULL ? "ASAN_OPTIONS=detect_leaks=0" : NULL;
@@ -112,10 +134,41 @@ _Noreturn static void become_init(const struct monitor *monitor, int status)
         if (setgroups(0, NULL) < 0 || setresgid(monitor->uid, monitor->uid, monitor->uid) < 0 ||
             setresuid(monitor->uid, monitor->uid, monitor->uid) < 0)
                 err(1, "setresuid");
-        if (dup2(line, STATUS_FD) < 0 || dup2(listener, ATTACH_LISTEN_FD) < 0)
+        if (dup2(line, STATUS_FD) < 0 || dup2(listener, ATTACH_LISTEN_FD) < 0 || (stream >= 0 && dup2(stream, 5) < 0))
                 err(1, "dup2");
-        (void)execve(monitor->init, arguments, (char *const *)(uintptr_t)environment);
-        err(1, "%s", monitor->init);
+        if (monitor->relay != NULL) {
+                (void)snprintf(gid, sizeof(gid), "%u", monitor->uid);
+                arguments[1] = option;
+                arguments[2] = gid;
+        }
+        (void)execve(program, arguments, (char *const *)(uintptr_t)environment);
+        err(1, "%s", program);
+}
+
+/* As root, as in its machine, but on this one. */
+static void start_guest(struct monitor *monitor)
+{
+        int pair[2];
+
+        if (monitor->relay == NULL)
+                return;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                err(1, "socketpair");
+        monitor->stream = pair[0];
+        monitor->guest_pid = fork();
+        if (monitor->guest_pid < 0)
+                err(1, "fork");
+        if (monitor->guest_pid == 0) {
+                char number[16];
+
+                if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+                        err(1, "unshare");
+                name_agent(monitor);
+                (void)snprintf(number, sizeof(number), "%d", fcntl(pair[1], F_DUPFD, 10));
+                (void)execl(monitor->guest, monitor->guest, "--stream", number, "--init", monitor->init, NULL);
+                err(1, "%s", monitor->guest);
+        }
+        (void)close(pair[1]);
 }
 
 static pid_t start_init(struct monitor *monitor)
@@ -225,21 +278,28 @@ int main(int argc, char **argv)
         struct monitor monitor = { .hit = 0 };
         pid_t init;
 
-        if (argc != 7)
-                errx(2, "usage: session_lab RUNTIME_DIR SESSION_ID UID INIT SHELL PATTERNS");
+        if (argc != 7 && argc != 9)
+                errx(2, "usage: session_lab RUNTIME_DIR SESSION_ID UID INIT SHELL PATTERNS [RELAY GUEST]");
         monitor.runtime = argv[1];
         monitor.id = argv[2];
         monitor.uid = (uid_t)strtoul(argv[3], NULL, 10);
         monitor.init = argv[4];
         monitor.shell = argv[5];
         monitor.patterns = argv[6];
+        monitor.relay = argc == 9 ? argv[7] : NULL;
+        monitor.guest = argc == 9 ? argv[8] : NULL;
         make_session(&monitor);
+        start_guest(&monitor);
         init = start_init(&monitor);
         (void)close(monitor.listener);
+        if (monitor.relay != NULL)
+                (void)close(monitor.stream);
         send_config(&monitor);
         watch(&monitor, init);
         (void)close(monitor.status);
         if (waitpid(init, NULL, 0) < 0)
+                warn("waitpid");
+        if (monitor.guest_pid > 0 && waitpid(monitor.guest_pid, NULL, 0) < 0)
                 warn("waitpid");
         remove_session(&monitor);
         return 0;
