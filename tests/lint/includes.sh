@@ -19,26 +19,42 @@ declare -A library=(
     [security/]="pam_module admin"
 )
 
-failed=0
-complain() { echo "includes: $1" >&2; failed=1; }
+# "folder:what" pairs that awk reads, then every #include line of the tree, once.
+rules() {
+    local folder prefix
+    for folder in "${!may[@]}"; do printf 'may %s %s\n' "$folder" "${may[$folder]}"; done
+    for prefix in "${!library[@]}"; do printf 'library %s %s\n' "$prefix" "${library[$prefix]}"; done
+}
+sources() { for folder in "${!may[@]}"; do ls "$folder"/*.[ch] "$folder"/*.def 2>/dev/null || true; done; }
 
-for folder in "${!may[@]}"; do
-    for file in "$folder"/*.[ch] "$folder"/*.def; do
-        [ -e "$file" ] || continue
-        while IFS=: read -r line included; do
-            case $included in
-            */*) domain=${included%%/*} ;;
-            *) complain "$file:$line: \"$included\" has no folder in front"; continue ;;
-            esac
-            [[ " ${may[$folder]} " == *" $domain "* ]] ||
-                complain "$file:$line: $folder may not include $included (only: ${may[$folder]})"
-        done < <(sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*"([^"]+)".*/\1/;T;=;p' "$file" | paste -d: - -)
-        for prefix in "${!library[@]}"; do
-            [[ " ${library[$prefix]} " == *" $folder "* ]] && continue
-            if line=$(grep -nE "^[[:space:]]*#[[:space:]]*include[[:space:]]*<$prefix" "$file"); then
-                complain "$file:${line%%:*}: only ${library[$prefix]} may use <$prefix...>"
-            fi
-        done
-    done
-done
-exit $failed
+sources | xargs grep -nE '^[[:space:]]*#[[:space:]]*include' | awk -v rules="$(rules)" '
+    BEGIN {
+        n = split(rules, lines, "\n")
+        for (i = 1; i <= n; i++) {
+            words = split(lines[i], word, " ")
+            text = lines[i]
+            sub(/^[^ ]+ [^ ]+ ?/, "", text)
+            if (word[1] == "may") may[word[2]] = text
+            else library[word[2]] = text
+        }
+    }
+    function complain(text) { print "includes: " text > "/dev/stderr"; failed = 1 }
+    function listed(list, word) { return index(" " list " ", " " word " ") > 0 }
+    {
+        split($0, part, ":")
+        file = part[1]; line = part[2]
+        folder = file; sub(/\/.*/, "", folder)
+        if (match($0, /include[[:space:]]*"[^"]+"/)) {
+            name = substr($0, RSTART, RLENGTH); gsub(/include[[:space:]]*"|"/, "", name)
+            domain = name
+            if (!sub(/\/.*/, "", domain)) complain(file ":" line ": \"" name "\" has no folder in front")
+            else if (!listed(may[folder], domain))
+                complain(file ":" line ": " folder " may not include " name " (only: " may[folder] ")")
+        } else if (match($0, /<[^>]+>/)) {
+            name = substr($0, RSTART + 1, RLENGTH - 2)
+            for (prefix in library)
+                if (index(name, prefix) == 1 && !listed(library[prefix], folder))
+                    complain(file ":" line ": only " library[prefix] " may use <" name ">")
+        }
+    }
+    END { exit failed }'
