@@ -58,4 +58,4 @@ $(O)/pam_agentsh.so: $(call object,$(PAM_SRC)) $(O)/libcommon.a pam_module/pam_a
 include make/policy.mk
 include make/fuzz.mk
 
--include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path '*/lab' -prune -o -type f -name '*.d' -print 2>/dev/null)

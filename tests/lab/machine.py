@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import time
 
+NICE = os.environ.get("LAB_NICE", "10")
 MEMORY = "2048"
 PROCESSORS = "2"
 
@@ -15,13 +16,13 @@ class Machine:
         self.image, self.tree, self.tsc_khz = image, tree, tsc_khz
         self.directory = pathlib.Path(directory)
         self.console, self.report = self.directory / "console.log", self.directory / "report.tap"
-        self.process = None
+        self.process, self.used = None, 0.0
 
     def command(self):
         # One thread: with several, QEMU now and then runs a stale int3 while the guest patches its own code.
         append = (f"root=/dev/vda rw console=ttyS0 panic=30 tsc_early_khz={self.tsc_khz} mitigations=off quiet "
                   "systemd.show_status=0")
-        return ["nice", "-n", "10", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+        return ["nice", "-n", NICE, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
                 "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", PROCESSORS, "-m", MEMORY,
                 "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append", append,
                 "-drive", f"file={self.image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe",
@@ -49,6 +50,15 @@ class Machine:
                 self.process.kill()
                 self.process.wait()
 
+    def processor_seconds(self):
+        """What QEMU used so far; the last figure when it has ended."""
+        try:
+            fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+            self.used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (FileNotFoundError, ProcessLookupError, IndexError):
+            pass
+        return self.used
+
     def running(self):
         return self.process.poll() is None
 
@@ -67,6 +77,7 @@ class Machine:
         start = last = time.monotonic()
         offset, rest, first = 0, "", True
         while True:
+            self.processor_seconds()
             running = self.running()
             with open(self.report, "rb") if self.report.exists() else open(os.devnull, "rb") as report:
                 report.seek(offset)
