@@ -94,7 +94,7 @@ static void check_limits(const struct live_check *check)
         const struct policy *policy = check->policy;
         uint64_t processes = 2 * policy->tasks + 64;
 
-        equal_limit(check, "limit_core", 0);
+        equal_limit(check, "limit_core", 1);
         equal_limit(check, "limit_nofile", policy->open_files);
         equal_limit(check, "limit_fsize", policy->file_size != 0 ? policy->file_size : UINT64_MAX);
         equal_limit(check, "limit_nproc", policy->tier == TIER_CHROOT ? processes * policy->max_sessions : processes);

@@ -16,6 +16,11 @@
 #define MEMLOCK    (8UL * 1024 * 1024)
 #define MSGQUEUE   (800UL * 1024)
 #define SIGPENDING 4096UL
+/*
+ * A core_pattern that is a pipe makes the kernel run the host's handler, as root of the host, with the agent's memory as
+ * its input, and a limit of 0 does not stop it: 1 does (fs/coredump.c), and is too small for a core file as well.
+ */
+#define CORE 1UL
 /* A backstop only: above what the tasks limit of the cgroup allows, which is the one that gets reported. */
 #define NPROC_SLACK 64UL
 
@@ -52,7 +57,7 @@ int jail_set_limits(struct jail *jail, struct error *err)
                 const char *name;
                 rlim_t soft, hard;
         } limits[] = {
-                { RLIMIT_CORE, "core size", 0, 0 },
+                { RLIMIT_CORE, "core size", CORE, CORE },
                 { RLIMIT_NOFILE, "open_files", policy->open_files, policy->open_files },
                 { RLIMIT_FSIZE, "file_size", file_size, file_size },
                 { RLIMIT_STACK, "stack", STACK_SOFT, RLIM_INFINITY },

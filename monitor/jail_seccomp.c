@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -114,6 +115,9 @@ static const struct refusal refusals[] = {
         { "socket", 0, 0, EPERM, 2, { EQUAL(0, AF_INET6), KIND(SOCK_RAW) } },
         { "socket", 0, 0, EPERM, 1, { KIND(SOCK_PACKET) } },
         { "socketpair", 0, 0, EAFNOSUPPORT, 1, { { 0, SCMP_CMP_NE, AF_UNIX, 0 } } },
+        /* The limit of core files stays at the 1 that jail_limits.c gave it. Errno 0: programs that want none go on. */
+        { "setrlimit", 0, 0, 0, 1, { EQUAL(0, RLIMIT_CORE) } },
+        { "prlimit64", 0, 0, 0, 2, { EQUAL(1, RLIMIT_CORE), { 2, SCMP_CMP_NE, 0, 0 } } },
 };
 
 static void release_context(scmp_filter_ctx *context)

@@ -42,7 +42,7 @@ static const struct fact identity[] = {
         { "scheduler", "0" },
         { "oom_score_adj", "0" },
         { "oom_lower", "EACCES" },
-        { "limit_core", "0:0" },
+        { "limit_core", "1:1" },
         { "limit_nofile", "1000:1000" },
         { "limit_fsize", "12345678:12345678" },
         { "limit_as", "-1:-1" },

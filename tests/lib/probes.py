@@ -170,7 +170,7 @@ def check_identity(check, agent, uid, fake_root):
     check.equal("scheduler", 0)
     check.equal("hostname", agent.name)
     check.equal("loginuid", uid)
-    check.equal("limit_core", "0:0")
+    check.equal("limit_core", "1:1")
     check.equal("limit_nice", "0:0")
     check.equal("limit_rtprio", "0:0")
     for name in ("nofile", "nproc", "memlock", "msgqueue", "sigpending"):

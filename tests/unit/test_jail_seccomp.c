@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -294,6 +295,24 @@ static void personality_stays(void **state)
         }
 }
 
+/* It seems to work and changes nothing; all other limits can be lowered, and this one read. */
+static void core_limit_stays(void **state)
+{
+        (void)state;
+        for (unsigned flags = 0; flags < 4; flags++) {
+                uint32_t others = flags & JAIL_FILTER_STRICT ? ERROR(ENOSYS) : ALLOWED;
+
+                for (uint64_t high = 0; high <= HIGH; high += HIGH) {
+                        assert_int_equal(run(flags, number_of("setrlimit"), RLIMIT_CORE | high, 0, 0), ERROR(0));
+                        assert_int_equal(run(flags, number_of("prlimit64"), 0, RLIMIT_CORE | high, 1), ERROR(0));
+                        assert_int_equal(run(flags, number_of("prlimit64"), 0, RLIMIT_CORE | high, HIGH), ERROR(0));
+                }
+                assert_int_equal(run(flags, number_of("setrlimit"), RLIMIT_NOFILE, 0, 0), others);
+                assert_int_equal(run(flags, number_of("prlimit64"), 0, RLIMIT_NOFILE, 1), ALLOWED);
+                assert_int_equal(run(flags, number_of("prlimit64"), 0, RLIMIT_CORE, 0), ALLOWED);
+        }
+}
+
 static void keys_differ(void **state)
 {
         (void)state;
@@ -415,6 +434,7 @@ int main(void)
                 cmocka_unit_test(sockets_are_of_four_families),
                 cmocka_unit_test(internet_sockets_are_plain),
                 cmocka_unit_test(personality_stays),
+                cmocka_unit_test(core_limit_stays),
                 cmocka_unit_test(keys_differ),
                 cmocka_unit_test(keeps_filters),
         };
