@@ -91,10 +91,18 @@ def agent(make_agent):
     return make_agent()
 
 
+@pytest.fixture
+def tier(request):
+    """The tier that `agent` is in: tests marked with tiers.BOTH run once in each."""
+    return getattr(request, "param", "jail")
+
+
 @pytest.fixture(autouse=True)
-def default_policy(request):
+def default_policy(request, tier):
     if "agent" in request.fixturenames:
-        request.getfixturevalue("agent").policy()
+        agent = request.getfixturevalue("agent")
+        agent.tier = tier
+        agent.policy()
     yield
 
 

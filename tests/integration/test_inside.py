@@ -7,6 +7,7 @@ import pytest
 import probes
 from need import need_program
 from sshd import Client, environment
+from tiers import BOTH
 
 WAYS = ["ssh", "ssh with terminal", "su", "su -"]
 
@@ -21,6 +22,7 @@ def command(way, client, agent):
 
 
 class TestWalls:
+    @BOTH
     @pytest.mark.parametrize("way", WAYS)
     def test_probes(self, client, agent, way):
         facts = probes.collect(agent, command(way, client, agent))
@@ -29,6 +31,7 @@ class TestWalls:
         found = probes.violations(facts, agent, term=term)
         assert not found, "\n".join(found)
 
+    @BOTH
     def test_every_way_is_the_same(self, client, agent):
         """But for pids, inodes and what stdio is, all ways in end in the same place."""
         def stable(way):
@@ -62,12 +65,14 @@ class TestWalls:
                                                      "unshare -Ur id -u", env=environment())
         assert done.stdout.split() == [str(agent.uid), "0"], done.stderr
 
+    @BOTH
     def test_not_nested_by_default(self, agent):
         done = host.run("su", "-", agent.name, "-c", "unshare -Ur id -u; bwrap --unshare-user --ro-bind / / id -u",
                         env=environment())
         assert done.stdout == "" and done.returncode != 0
 
 
+@BOTH
 class TestHostUnreachable:
     def test_sockets(self, agent, work):
         """An abstract socket, one in a public directory, and a loopback port of the host."""
@@ -150,6 +155,7 @@ class TestHostUnreachable:
         assert not list(agent.data.glob("core*"))
 
 
+@BOTH
 class TestHome:
     def test_persistent(self, client, agent):
         client.run("echo kept > file; mkdir -p a/b; ln -s /etc/passwd link")
@@ -162,6 +168,7 @@ class TestHome:
         assert os.stat(agent.home).st_uid == 0
 
 
+@BOTH
 class TestOrdinaryPrograms:
     def inside(self, client, script, timeout=60):
         done = client.run(script, timeout=timeout)

@@ -8,6 +8,7 @@ import installation
 import pytest
 import traces
 from sshd import Client, end, environment, wait_for_line
+from tiers import BOTH
 
 # Children that outlive what they can: a session of their own, nohup, double fork, stopped, deaf to signals.
 SCRIPT = ("setsid sleep 1001 </dev/null >/dev/null 2>&1 & "
@@ -50,10 +51,17 @@ class Chain:
             self.process = subprocess.Popen(["su", "-", agent.name, "-c", SCRIPT], stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
                                             start_new_session=True)
-        first = wait_for_line(self.process)
-        assert b"up" in first, (first, self.process.stderr.read() if self.process.poll() is not None else "")
-        commands = " ".join(p.command for p in agent.processes())
-        assert all(child in commands for child in CHILDREN), commands
+        try:
+            first = wait_for_line(self.process)
+            assert b"up" in first, (first, self.process.stderr.read() if self.process.poll() is not None else "")
+            assert host.wait_until(self.all_there), agent.processes()
+        except AssertionError:
+            self.end()
+            raise
+
+    def all_there(self):
+        commands = " ".join(p.command for p in self.agent.processes())
+        return all(child in commands for child in CHILDREN)
 
     def sshd_processes(self):
         below = host.descendants(self.sshd.process.pid)
@@ -121,6 +129,7 @@ def test_ssh_with_terminal(agent, sshd, role):
     next_login_works(agent, sshd)
 
 
+@BOTH
 @pytest.mark.parametrize("role", SU_ROLES)
 def test_su(agent, role):
     before = traces.Snapshot()
@@ -131,6 +140,35 @@ def test_su(agent, role):
     finally:
         chain.end()
     next_login_works(agent, None)
+
+
+@BOTH
+def test_stopped_init(agent, sshd):
+    """Process 1 does not answer and is not waited for: the client goes away, and so does everything else."""
+    before = traces.Snapshot()
+    chain = Chain(agent, sshd)
+    try:
+        os.kill(chain.find("agentsh-init"), signal.SIGSTOP)
+    finally:
+        chain.end()
+    assert left(before) == []
+    next_login_works(agent, None)
+
+
+@BOTH
+def test_stopped_login_shell(agent, sshd):
+    """Only root can stop it. The isolation goes all the same; the shell ends when it is continued."""
+    before = traces.Snapshot()
+    chain = Chain(agent, sshd)
+    shell = chain.find("agentsh")
+    try:
+        os.kill(shell, signal.SIGSTOP)
+        chain.end()
+        assert host.wait_until(lambda: [p.pid for p in agent.processes()] == [shell]), agent.processes()
+    finally:
+        os.kill(shell, signal.SIGCONT)
+        chain.end()
+    assert left(before) == []
 
 
 class TestListener:

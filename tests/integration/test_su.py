@@ -9,6 +9,7 @@ import host
 import pexpect
 import pytest
 from sshd import environment, spawn
+from tiers import BOTH
 
 FACTS = ("id -u; grep -E '^(NoNewPrivs|Seccomp|Cap|SigIgn|SigBlk)' /proc/self/status | grep -v Filters; "
          "umask; ulimit -n; cat /proc/self/oom_score_adj; nice; readlink /proc/self/fd/3; ls /proc/self/fd | wc -w; hostname")
@@ -32,6 +33,7 @@ def with_password(agent):
     return agent
 
 
+@BOTH
 class TestByRoot:
     def test_command(self, agent):
         done = su(agent, "id -un; echo err >&2; exit 7")
@@ -138,6 +140,7 @@ class TestByOrdinaryUser:
                 assert line in inside
 
 
+@BOTH
 class TestOddCaller:
     """The caller's limits, mask, signals, stdio and niceness do not reach the jail."""
 
@@ -171,6 +174,13 @@ class TestOddCaller:
 
     def test_nice(self, agent, usual):
         self.check(agent, usual, lambda: os.nice(7))
+
+    def test_scheduling(self, agent):
+        def change():
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        show = "grep Cpus_allowed_list /proc/self/status; chrt -p $$ | cut -d: -f2; ulimit -Sa; ulimit -Ha"
+        assert su(agent, show, preexec_fn=change).stdout == su(agent, show).stdout
 
     def test_small_file_size_and_cpu_limits(self, agent, usual):
         def limit():

@@ -47,7 +47,12 @@ def kill_all_of(uid):
 
 
 class Agent:
-    """An agent account with a key. `policy` replaces its file; `write_home` plants files in its data home."""
+    """An agent account with a key. `policy` replaces its file; `write` plants files in its data home.
+
+    `tier` is that of the policies which name none; the account's first policy is that of agentshctl.
+    """
+
+    tier = "jail"
 
     def __init__(self, name, key, settings=None):
         self.name, self.key = name, key
@@ -62,6 +67,9 @@ class Agent:
             self.policy(settings)
 
     def policy(self, settings=None):
+        if self.tier != "jail":
+            settings = dict(settings or {})
+            settings["account"] = {"tier": self.tier, **settings.get("account", {})}
         text = self.original if settings is None else policy_text(settings).encode()
         self.policy_raw(text)
 
