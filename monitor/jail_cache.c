@@ -44,11 +44,3 @@ int cache_open(const char *path, struct error *err)
         r = fd_check_root_owned(fd, S_IFDIR, path, err);
         return r < 0 ? r : TAKE_FD(fd);
 }
-
-void cache_mix(uint64_t *hash, const void *data, size_t size)
-{
-        const unsigned char *bytes = data;
-
-        for (size_t i = 0; i < size; i++)
-                *hash = (*hash ^ bytes[i]) * 0x100000001b3ULL;
-}

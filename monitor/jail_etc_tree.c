@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/hash.h"
 #include "common/process.h"
 #include "monitor/jail.h"
 #include "monitor/jail_cache.h"
@@ -66,8 +67,8 @@ static enum etc_kind kind_of(const struct stat *st)
 /* Fill kinds[], and *hash with all that the tree depends on. */
 static int look_at_host(int host, unsigned char *kinds, uint64_t *hash, struct error *err)
 {
-        cache_mix(hash, AGENTSH_VERSION, sizeof(AGENTSH_VERSION));
-        cache_mix(hash, made_files[0][1], strlen(made_files[0][1]));
+        hash_mix(hash, AGENTSH_VERSION, sizeof(AGENTSH_VERSION));
+        hash_mix(hash, made_files[0][1], strlen(made_files[0][1]));
         for (size_t i = 0; i < ETC_PATHS; i++) {
                 struct stat st;
 
@@ -76,8 +77,8 @@ static int look_at_host(int host, unsigned char *kinds, uint64_t *hash, struct e
                         kinds[i] = (unsigned char)kind_of(&st);
                 else if (errno != ENOENT && errno != ENOTDIR)
                         return error_errno(err, errno, "cannot look at /etc/%s", etc_paths[i]);
-                cache_mix(hash, etc_paths[i], strlen(etc_paths[i]));
-                cache_mix(hash, &kinds[i], 1);
+                hash_mix(hash, etc_paths[i], strlen(etc_paths[i]));
+                hash_mix(hash, &kinds[i], 1);
                 if (kinds[i] == ETC_LINK || kinds[i] == ETC_COPY) {
                         uint64_t state[] = { st.st_dev,
                                              st.st_ino,
@@ -87,7 +88,7 @@ static int look_at_host(int host, unsigned char *kinds, uint64_t *hash, struct e
                                              (uint64_t)st.st_mtim.tv_sec,
                                              (uint64_t)st.st_mtim.tv_nsec };
 
-                        cache_mix(hash, state, sizeof(state));
+                        hash_mix(hash, state, sizeof(state));
                 }
         }
         return 0;
@@ -223,7 +224,7 @@ int jail_open_etc(struct jail *jail, struct error *err)
         cleanup_close int cache = cache_open(jail->places->etc, err);
         cleanup_close int host = open("/etc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         cleanup_close int tree = -EBADF;
-        uint64_t hash = CACHE_HASH_INIT;
+        uint64_t hash = HASH_INIT;
         char name[32];
         int fd, r;
 

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
+#include "common/hash.h"
 #include "common/paths.h"
 #include "monitor/jail.h"
 #include "monitor/jail_cache.h"
@@ -323,13 +324,13 @@ static void mix_refusal(uint64_t *hash, const struct refusal *refusal)
 {
         uint64_t rest[] = { refusal->unless, refusal->only, (uint64_t)refusal->number, refusal->count };
 
-        cache_mix(hash, refusal->name, strlen(refusal->name) + 1);
-        cache_mix(hash, rest, sizeof(rest));
+        hash_mix(hash, refusal->name, strlen(refusal->name) + 1);
+        hash_mix(hash, rest, sizeof(rest));
         for (unsigned i = 0; i < refusal->count; i++) {
                 const struct scmp_arg_cmp *argument = &refusal->arguments[i];
                 uint64_t parts[] = { argument->arg, (uint64_t)argument->op, argument->datum_a, argument->datum_b };
 
-                cache_mix(hash, parts, sizeof(parts));
+                hash_mix(hash, parts, sizeof(parts));
         }
 }
 
@@ -337,18 +338,18 @@ uint64_t jail_filter_key(unsigned flags)
 {
         const struct scmp_version *version = seccomp_version();
         uint64_t numbers[] = { version->major, version->minor, version->micro, seccomp_arch_native(), flags };
-        uint64_t hash = CACHE_HASH_INIT;
+        uint64_t hash = HASH_INIT;
 
-        cache_mix(&hash, AGENTSH_VERSION, sizeof(AGENTSH_VERSION));
-        cache_mix(&hash, numbers, sizeof(numbers));
+        hash_mix(&hash, AGENTSH_VERSION, sizeof(AGENTSH_VERSION));
+        hash_mix(&hash, numbers, sizeof(numbers));
         for (size_t i = 0; i < sizeof(system_calls) / sizeof(system_calls[0]); i++) {
                 unsigned char verdict = (unsigned char)system_calls[i].verdict;
 
-                cache_mix(&hash, system_calls[i].name, strlen(system_calls[i].name) + 1);
-                cache_mix(&hash, &verdict, 1);
+                hash_mix(&hash, system_calls[i].name, strlen(system_calls[i].name) + 1);
+                hash_mix(&hash, &verdict, 1);
         }
         for (size_t i = 0; i < sizeof(strict_calls) / sizeof(strict_calls[0]); i++)
-                cache_mix(&hash, strict_calls[i], strlen(strict_calls[i]) + 1);
+                hash_mix(&hash, strict_calls[i], strlen(strict_calls[i]) + 1);
         for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
                 mix_refusal(&hash, &refusals[i]);
         return hash;
