@@ -28,8 +28,8 @@ endif
 include make/flags.mk
 
 PROGRAMS = $(O)/agentsh $(O)/agentsh-init $(O)/agentsh-monitor $(O)/agentshctl $(O)/agentsh-probe $(O)/pam_agentsh.so
-# Made, and tested; the tier that runs them is not there yet.
-PROGRAMS += $(O)/agentsh-relay $(O)/agentsh-guest
+# The tier vm.
+PROGRAMS += $(O)/agentsh-launch $(O)/agentsh-relay $(O)/agentsh-guest
 
 all: $(PROGRAMS) $(O)/man/agentsh.ini.5
 

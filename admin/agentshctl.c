@@ -49,6 +49,11 @@ static const struct verb VERBS[] = {
         { "guard", "status", true, verb_guard_status, "[--json]", "try the egress guard and show what it refused", "" },
         { "guard", "sync", true, verb_guard_sync, "[--json]", "give the egress guard the agents' uids as they are now",
           "" },
+        { "vm", "build", true, verb_vm_build, "[OPTION]...", "make a template for sessions in virtual machines",
+          "  --kernel PATH    a kernel image; default: the newest one below /boot, cloud kernels first\n"
+          "  --memory SIZE    memory of the guest; default 256M\n"
+          "  --cpus N         its processors; default 1\n"
+          "  --accel WORD     kvm, tcg or auto (the default: kvm where it is fast)\n" },
         { "doctor", NULL, true, verb_doctor, "[--json] [--live NAME]",
           "check this host and every agent account, with remedies; or test a session of one",
           "  --live NAME      open a session of the account through PAM, and test it from inside and outside\n" },

@@ -2,7 +2,7 @@
 
 ADMIN_TEST_OBJECTS = $(call object,$(filter-out admin/agentshctl.c,$(ADMIN_SRC)))
 
-$(O)/tests/test_admin_%: $(O)/tests/unit/test_admin_%.o $(ADMIN_TEST_OBJECTS) $(O)/libpolicy.a $(O)/libcommon.a
+$(O)/tests/test_admin_%: $(O)/tests/unit/test_admin_%.o $(ADMIN_TEST_OBJECTS) $(O)/libvm.a $(O)/libpolicy.a $(O)/libcommon.a
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcmocka -liniparser -lpam

@@ -31,6 +31,9 @@ SHIP       = $(O)/agentsh:$(BINDIR):0755 \
              $(O)/agentsh-init:$(LIBEXECDIR):0755 \
              $(O)/agentsh-monitor:$(LIBEXECDIR):0755 \
              $(O)/agentsh-probe:$(LIBEXECDIR):0755 \
+             $(O)/agentsh-launch:$(LIBEXECDIR):0755 \
+             $(O)/agentsh-relay:$(LIBEXECDIR):0755 \
+             $(O)/agentsh-guest:$(LIBEXECDIR):0755 \
              $(O)/agentshctl:$(SBINDIR):0755 \
              $(O)/pam_agentsh.so:$(PAMDIR):0644 \
              $(foreach u,$(UNITS),$(O)/etc/systemd/$(u):$(UNITDIR):0644) \

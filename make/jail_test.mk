@@ -19,7 +19,7 @@ JAIL_LAB = $(O)/tests/lib/jail_lab.o $(O)/tests/lib/jail_facts.o
 
 $(JAIL_TESTS): $(JAIL_LAB) | $(PROBES)
 
-$(O)/tests/jail_run: $(O)/tests/lib/jail_run.o $(JAIL_LAB) $(TEST_OBJECTS) $(O)/libpolicy.a \
+$(O)/tests/jail_run: $(O)/tests/lib/jail_run.o $(JAIL_LAB) $(TEST_OBJECTS) $(O)/libvm.a $(O)/libpolicy.a \
                      $(O)/libcommon.a | $(PROBES)
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)

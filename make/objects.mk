@@ -4,6 +4,8 @@ object = $(patsubst %.c,$(O)/%.o,$(1))
 
 COMMON_SRC  = $(wildcard common/*.c)
 POLICY_SRC  = $(wildcard policy/*.c)
+LAUNCH_SRC  = vm/launch.c
+VM_SRC      = $(filter-out $(LAUNCH_SRC),$(wildcard vm/*.c))
 MONITOR_SRC = $(wildcard monitor/*.c)
 ADMIN_SRC   = $(wildcard admin/*.c)
 PAM_SRC     = $(wildcard pam_module/*.c)
@@ -22,6 +24,8 @@ $(O)/%.o: %.c $(O)/flags-$(KEY).mk $(O)/settings
 
 $(O)/libcommon.a: $(call object,$(COMMON_SRC))
 $(O)/libpolicy.a: $(call object,$(POLICY_SRC))
+# Templates talk to their guest by the shell's frames, which are pure.
+$(O)/libvm.a: $(call object,$(VM_SRC) shell/frame.c)
 $(O)/%.a:
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -42,11 +46,11 @@ $(O)/agentsh-guest: $(call object,$(GUEST_SRC) $(STREAM_SRC) $(SHELL_SRC) shell/
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
 
-$(O)/agentsh-monitor: $(call object,$(MONITOR_SRC)) $(O)/libpolicy.a $(O)/libcommon.a
+$(O)/agentsh-monitor: $(call object,$(MONITOR_SRC)) $(O)/libvm.a $(O)/libpolicy.a $(O)/libcommon.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcap -lseccomp -liniparser
 
-$(O)/agentshctl: $(call object,$(ADMIN_SRC)) $(O)/libpolicy.a $(O)/libcommon.a
+$(O)/agentshctl: $(call object,$(ADMIN_SRC)) $(O)/libvm.a $(O)/libpolicy.a $(O)/libcommon.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -liniparser -lpam
 
@@ -54,6 +58,10 @@ $(O)/pam_agentsh.so: $(call object,$(PAM_SRC)) $(O)/libcommon.a pam_module/pam_a
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,--version-script=pam_module/pam_agentsh.map \
 	    -o $@ $(filter-out %.map,$^) -lpam
+
+$(O)/agentsh-launch: $(call object,$(LAUNCH_SRC)) $(O)/libvm.a $(O)/libcommon.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_PIE) -o $@ $^
 
 include make/policy.mk
 include make/fuzz.mk

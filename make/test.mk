@@ -6,7 +6,7 @@ TEST_OBJECTS  = $(call object,$(filter-out monitor/monitor.c,$(MONITOR_SRC)))
 SHELL_OBJECTS = $(call object,$(filter-out shell/agentsh.c shell/init.c shell/relay.c shell/guest.c, \
                 $(wildcard shell/*.c)))
 
-$(O)/tests/test_%: $(O)/tests/unit/test_%.o $(TEST_OBJECTS) $(O)/libpolicy.a $(O)/libcommon.a
+$(O)/tests/test_%: $(O)/tests/unit/test_%.o $(TEST_OBJECTS) $(O)/libvm.a $(O)/libpolicy.a $(O)/libcommon.a
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcmocka -lcap -lseccomp -liniparser -lpam

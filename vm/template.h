@@ -1,0 +1,48 @@
+/*
+ * template.h - machines that were booted once and frozen, below AGENTSH_STATE_DIR/vm: a session starts as a copy.
+ *
+ *   KEY/ram      the guest's memory, sparse     both root's, 0600, never changed once KEY is there
+ *   KEY/state    the devices' state
+ *   KEY/about    text for people: NAME=VALUE lines
+ *
+ * Root.
+ */
+#ifndef AGENTSH_VM_TEMPLATE_H
+#define AGENTSH_VM_TEMPLATE_H
+
+#include "common/error.h"
+#include "vm/machine.h"
+
+#define VM_TEMPLATES_DIR AGENTSH_STATE_DIR "/vm"
+
+/* Told what goes on while a template is made; `text` is one line. */
+struct vm_progress {
+        void (*say)(void *context, const char *text);
+        void *context;
+};
+
+struct vm_template {
+        int ram_fd, state_fd; /* owned; open for reading */
+};
+
+#define VM_TEMPLATE_INIT                             \
+        {                                            \
+                .ram_fd = -EBADF, .state_fd = -EBADF \
+        }
+
+void vm_template_done(struct vm_template *template);
+
+/* -ENOENT when there is none of this key. */
+must_check int vm_template_open(const char *key, struct vm_template *ret, struct error *err);
+
+/*
+ * Make the template of `machine` unless it is there; one process at a time does, the others wait for it. Takes seconds
+ * with KVM and without; given up after three attempts of a minute. ret_key: 17 bytes.
+ */
+must_check int vm_template_build(const struct vm_machine *machine, const struct vm_progress *progress,
+                                 char ret_key[static 17], struct error *err);
+
+/* Remove one; sessions that began from it go on. What is not there has been removed. */
+must_check int vm_template_remove(const char *key, struct error *err);
+
+#endif
