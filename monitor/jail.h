@@ -18,13 +18,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where the parts that come from the host are; fixed but for tests. */
+/* What the program that becomes process 1 is given beside the two fds of status.h. */
+#define JAIL_INHERITED_MAX 8
+struct jail_inheritance {
+        const char *const *words; /* its argument vector */
+        int first;                /* fds[i] becomes its fd first + i; above ATTACH_LISTEN_FD + 1 */
+        int fds[JAIL_INHERITED_MAX];
+        size_t count;
+};
+
+/* Where the parts that come from the host are; fixed but for tests and for the jail around a virtual machine. */
 struct jail_places {
         const char *init;    /* the program that becomes process 1: root's, no link on the way */
         const char *homes;   /* directory of the data homes */
         const char *filters; /* caches, root's, 0700, made when missing: compiled filters, */
         const char *etc;     /* prepared trees for /etc */
         const char *subuid, *subgid;
+        const struct jail_inheritance *inheritance; /* NULL: agentsh-init, which needs none */
+        bool kvm;                                   /* /dev/kvm is there, too */
+        uid_t peer; /* the uid whose attaches process 1 is to recognise, where that is not its own; 0: it is */
 };
 
 struct jail {

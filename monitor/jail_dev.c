@@ -23,10 +23,14 @@ struct device {
 };
 
 static const struct device devices[] = {
-        { "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+        { "null", 1, 3 },    { "zero", 1, 5 }, { "full", 1, 7 },   { "random", 1, 8 },
+        { "urandom", 1, 9 }, { "tty", 5, 0 },  { "kvm", 10, 232 }, /* the last: for a virtual machine alone */
 };
 
-#define DEVICES (sizeof(devices) / sizeof(devices[0]))
+static size_t count_devices(const struct jail *jail)
+{
+        return sizeof(devices) / sizeof(devices[0]) - (jail->places->kvm ? 0 : 1);
+}
 
 int jail_make_dev(struct jail *jail, struct error *err)
 {
@@ -38,7 +42,7 @@ int jail_make_dev(struct jail *jail, struct error *err)
 
         if (dev < 0)
                 return error_errno(err, errno, "cannot open the jail's /dev");
-        for (size_t i = 0; i < DEVICES; i++)
+        for (size_t i = 0; i < count_devices(jail); i++)
                 if (mknodat(dev, devices[i].name, S_IFREG | 0444, 0) < 0)
                         return error_errno(err, errno, "cannot make /dev/%s", devices[i].name);
         for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
@@ -71,7 +75,7 @@ int jail_bind_devices(struct jail *jail, struct error *err)
 
         if (host < 0 || dev < 0)
                 return error_errno(err, errno, "cannot open /dev");
-        for (size_t i = 0; i < DEVICES; i++) {
+        for (size_t i = 0; i < count_devices(jail); i++) {
                 int r = bind_device(host, dev, &devices[i], err);
 
                 if (r < 0)

@@ -49,6 +49,9 @@ static int set_aside(int *fd, struct error *err)
 
 int jail_arrange_fds(struct jail *jail, struct error *err)
 {
+        const struct jail_inheritance *more = jail->places->inheritance;
+        int keep[JAIL_INHERITED_MAX + 2] = { 0 }, given[JAIL_INHERITED_MAX];
+        size_t kept = 0;
         int attach = jail->request->attach_fd;
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         int *const needed[] = { &null, &attach, &jail->status_fd, &jail->init_fd, &jail->sync_fd };
@@ -61,18 +64,35 @@ int jail_arrange_fds(struct jail *jail, struct error *err)
                 if (r < 0)
                         return r;
         }
+        for (size_t i = 0; more != NULL && i < more->count; i++) {
+                int r;
+
+                given[i] = more->fds[i];
+                r = set_aside(&given[i], err);
+                if (r < 0)
+                        return r;
+        }
         for (int fd = 0; fd <= 2; fd++)
                 if (dup2(null, fd) < 0)
                         return error_errno(err, errno, "cannot set fd %d", fd);
         if (dup2(jail->status_fd, STATUS_FD) < 0 || dup2(attach, ATTACH_LISTEN_FD) < 0)
                 return error_errno(err, errno, "cannot give init its sockets");
-        return fd_close_others(ATTACH_LISTEN_FD + 1, (const int[]){ jail->init_fd, jail->sync_fd }, 2, err);
+        for (size_t i = 0; more != NULL && i < more->count; i++) {
+                if (dup2(given[i], more->first + (int)i) < 0)
+                        return error_errno(err, errno, "cannot give process 1 its files");
+                keep[kept++] = more->first + (int)i;
+        }
+        keep[kept++] = jail->init_fd;
+        keep[kept++] = jail->sync_fd;
+        return fd_close_others(ATTACH_LISTEN_FD + 1, keep, kept, err);
 }
 
 int jail_execute_init(struct jail *jail, struct error *err)
 {
         static char name[] = "agentsh-init";
-        char *const arguments[] = { name, NULL }, *const environment[] = { NULL };
+        char *const alone[] = { name, NULL }, *const environment[] = { NULL };
+        const struct jail_inheritance *more = jail->places->inheritance;
+        char *const *arguments = more == NULL ? alone : (char *const *)(const void *)more->words;
         int r = jail_sync_send(jail->sync_fd, JAIL_SYNC_EXECUTING, err);
 
         if (r < 0)

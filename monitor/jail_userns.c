@@ -57,6 +57,10 @@ int userns_write_maps(const struct jail *jail, pid_t pid, struct error *err)
         if (r >= 0)
                 r = fd_write_file_at(process, "gid_map", map, err);
         format_map(map, sizeof(map), fake_root, (unsigned)request->uid, &jail->uids);
+        /* To be seen there, not to be taken: nothing inside has a capability. */
+        if (jail->places->peer != 0)
+                (void)snprintf(map + strlen(map), sizeof(map) - strlen(map), "%u %u 1\n", (unsigned)jail->places->peer,
+                               (unsigned)jail->places->peer);
         if (r >= 0)
                 r = fd_write_file_at(process, "uid_map", map, err);
         return r;

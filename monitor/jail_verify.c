@@ -31,5 +31,7 @@ int jail_verify(struct jail *jail, struct error *err)
                 expected.uid_map[1] = (struct verify_range){ 1, jail->uids.first, SUBID_COUNT };
                 expected.gid_map[1] = (struct verify_range){ 1, jail->gids.first, SUBID_COUNT };
         }
+        if (jail->places->peer != 0)
+                expected.uid_map[1] = (struct verify_range){ jail->places->peer, jail->places->peer, 1 };
         return verify_process(jail->init_pid, &expected, err);
 }

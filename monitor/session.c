@@ -127,10 +127,25 @@ static int write_keep(struct session *session, struct error *err)
         return fd_write_all(fd, text, used, "the session's list of variables", err);
 }
 
+/* Tells agentsh that a terminal of this session is a socket pair. Root's word, before the socket is there. */
+static int mark_remote(struct session *session, struct error *err)
+{
+        cleanup_close int fd = -EBADF;
+
+        if (!session->account.tier->remote)
+                return 0;
+        fd = openat(session->rundir.fd, SESSION_REMOTE_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0444);
+        return fd < 0 ? error_errno(err, errno, "cannot mark the session as a remote one") : 0;
+}
+
 static int bind_attach(struct session *session, struct error *err)
 {
         char path[108];
+        int r = mark_remote(session, err);
 
+        if (r < 0)
+                return r;
         session_socket_path(session, path, sizeof(path));
         session->attach_fd = seqpacket_listen(path, 0600, ATTACH_BACKLOG, err);
         if (session->attach_fd < 0)
@@ -285,6 +300,9 @@ static int start_isolation(struct session *session, struct error *err)
         if (r < 0)
                 return r;
         session->state.init_pid = session->isolation.pid;
+        if (session->isolation.detail != NULL)
+                (void)snprintf(session->state.tier, sizeof(session->state.tier), "%s, %s", session->account.tier->name,
+                               session->isolation.detail);
         r = session_state_write(session->rundir.fd, &session->state, err);
         return r < 0 ? r : privilege_reduce(err);
 }

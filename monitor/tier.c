@@ -13,10 +13,8 @@ void tier_ahead_done(struct tier_ahead *ahead)
 
 const struct tier *tier_find(const struct policy *policy, struct error *err)
 {
-        if (policy->risk == RISK_HIGH) {
-                (void)error_text(err, ENOTSUP, "risk = high means the tier vm, which this version does not have");
-                return NULL;
-        }
+        if (policy->risk == RISK_HIGH || policy->tier == TIER_VM)
+                return &tier_vm;
         if (policy->tier == TIER_JAIL)
                 return &tier_jail;
         if (policy->tier == TIER_CHROOT)

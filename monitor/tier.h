@@ -38,9 +38,10 @@ struct tier_request {
 
 /* What a tier gives back. */
 struct isolation {
-        pid_t pid;     /* its process 1 in the host's pid namespace: a child of the monitor */
-        int pidfd;     /* owned */
-        int status_fd; /* the monitor's end of status.h, owned; init_config has been sent */
+        pid_t pid;          /* its process 1 in the host's pid namespace: a child of the monitor */
+        int pidfd;          /* owned */
+        int status_fd;      /* the monitor's end of status.h, owned; init_config has been sent */
+        const char *detail; /* of the tier, for the record: how a virtual machine is accelerated; NULL: none */
 };
 
 #define ISOLATION_INIT                                         \
@@ -50,6 +51,7 @@ struct isolation {
 
 struct tier {
         const char *name;
+        bool remote; /* init runs behind a byte stream: terminals are socket pairs (SESSION_REMOTE_FILE) */
         /* 0 when this host can run the tier for this policy, else an error that names the missing knob. */
         int (*probe)(const struct policy *policy, uid_t uid, struct error *err);
         /*
@@ -64,6 +66,7 @@ struct tier {
 };
 
 extern const struct tier tier_jail;
+extern const struct tier tier_vm;
 extern const struct tier tier_chroot; /* the jail without a user namespace */
 
 #ifdef AGENTSH_FAULTS

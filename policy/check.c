@@ -84,6 +84,35 @@ static void check_chroot(struct load *load)
                              "tier = jail)");
 }
 
+/* What QEMU takes beside the guest's memory: its code, and the code that it translates to. */
+#define VM_OVERHEAD (192ULL << 20)
+
+static void check_vm(struct load *load)
+{
+        const struct policy *policy = load->policy;
+        bool image = strncmp(policy->root_source, "image:", strlen("image:")) == 0;
+
+        if (policy->tier != TIER_VM && policy->risk != RISK_HIGH) {
+                if (image)
+                        report_error(load->report, place_of(load, KEY_root_source),
+                                     "[root] source: an image is not supported by this version but for the tier vm");
+                return;
+        }
+        if (!image)
+                report_error(load->report, place_of(load, KEY_root_source),
+                             "[root] source: the tier vm needs image:PATH, an erofs image of a root directory "
+                             "(mkfs.erofs PATH DIRECTORY)");
+        if (policy->nested || policy->fake_root)
+                report_error(load->report, place_of(load, policy->nested ? KEY_kernel_nested : KEY_kernel_fake_root),
+                             "[kernel] %s: has no meaning in a virtual machine",
+                             policy->nested ? "nested" : "fake_root");
+        if (policy->vm_memory % (1ULL << 20) != 0)
+                report_error(load->report, place_of(load, KEY_vm_memory), "[vm] memory: must be whole MiB");
+        if (policy->memory < policy->vm_memory + VM_OVERHEAD)
+                report_error(load->report, place_of(load, KEY_limits_memory),
+                             "[limits] memory: must be 192M more than [vm] memory at least, for QEMU itself");
+}
+
 void policy_check_across(struct load *load)
 {
         const struct policy *policy = load->policy;
@@ -92,6 +121,7 @@ void policy_check_across(struct load *load)
         check_fits_memory(load, KEY_home_size, policy->home_size);
         check_fits_memory(load, KEY_limits_tmp, policy->tmp);
         check_chroot(load);
+        check_vm(load);
         if (policy->fake_root && policy->nested)
                 report_error(load->report, place_of(load, KEY_kernel_fake_root),
                              "[kernel] fake_root: cannot be combined with nested = yes");

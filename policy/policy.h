@@ -27,6 +27,7 @@ enum policy_sshd { SSHD_STRICT, SSHD_ANY };
 enum policy_home_mode { HOME_PERSISTENT, HOME_EPHEMERAL, HOME_REVIEW };
 enum policy_root_mode { ROOT_READONLY, ROOT_OVERLAY };
 enum policy_network_mode { NETWORK_NONE, NETWORK_ALLOW };
+enum policy_accel { ACCEL_KVM, ACCEL_TCG, ACCEL_AUTO };
 enum policy_seccomp { SECCOMP_DEFAULT, SECCOMP_STRICT };
 
 struct policy_names {
@@ -54,7 +55,7 @@ struct policy {
         char shell[PATH_MAX];         /* the shell inside the isolation; never /etc/passwd's */
 
         /* [root] */
-        char root_source[PATH_MAX]; /* "host" in this version */
+        char root_source[PATH_MAX]; /* "host", or image:PATH for virtual machines */
         enum policy_root_mode root_mode;
 
         /* [home] */
@@ -81,6 +82,13 @@ struct policy {
         enum policy_seccomp seccomp;
         bool nested;    /* may make user namespaces of its own */
         bool fake_root; /* uid 0 inside, over a subuid range */
+
+        /* [vm] */
+        uint64_t vm_memory; /* bytes, whole MiB */
+        uint64_t vm_cpus;
+        uint64_t vm_home; /* bytes */
+        enum policy_accel vm_accel;
+        char vm_kernel[PATH_MAX]; /* "": the newest one below /boot */
 
         /* [environment] */
         struct policy_names keep;        /* variable names, or prefixes ending in '*', taken from the caller */

@@ -27,6 +27,7 @@ static const struct key_word sshd_list[] = { WORD_LIST(SSHD) };
 static const struct key_word root_list[] = { WORD_LIST(ROOT) };
 static const struct key_word home_list[] = { WORD_LIST(HOME) };
 static const struct key_word network_list[] = { WORD_LIST(NETWORK) };
+static const struct key_word accel_list[] = { WORD_LIST(ACCEL) };
 static const struct key_word seccomp_list[] = { WORD_LIST(SECCOMP) };
 #define TIER_LIST    tier_list
 #define RISK_LIST    risk_list
@@ -34,6 +35,7 @@ static const struct key_word seccomp_list[] = { WORD_LIST(SECCOMP) };
 #define ROOT_LIST    root_list
 #define HOME_LIST    home_list
 #define NETWORK_LIST network_list
+#define ACCEL_LIST   accel_list
 #define SECCOMP_LIST seccomp_list
 
 /* What each type writes to its field; a field of another size does not compile. */
@@ -44,6 +46,7 @@ static const struct key_word seccomp_list[] = { WORD_LIST(SECCOMP) };
 #define FIELD_DECIMAL  uint64_t
 #define FIELD_DATE     int64_t
 #define FIELD_PATH     char[PATH_MAX]
+#define FIELD_FILE     char[PATH_MAX]
 #define FIELD_WORD     int
 #define FIELD_SOURCE   char[PATH_MAX]
 #define FIELD_TEMPLATE char[POLICY_NAME_MAX]
@@ -75,11 +78,11 @@ static const struct policy_key keys[] = {
 };
 
 static const char *const type_names[] = {
-        [TYPE_BOOL] = "yes or no",    [TYPE_NUMBER] = "number",   [TYPE_SIZE] = "size",
-        [TYPE_DURATION] = "duration", [TYPE_DECIMAL] = "decimal", [TYPE_DATE] = "date",
-        [TYPE_PATH] = "path",         [TYPE_WORD] = "word",       [TYPE_SOURCE] = "root source",
-        [TYPE_TEMPLATE] = "template", [TYPE_SERVICES] = "names",  [TYPE_KEEP] = "variable names",
-        [TYPE_SET] = "variables",     [TYPE_LATER] = "none yet",
+        [TYPE_BOOL] = "yes or no",      [TYPE_NUMBER] = "number",       [TYPE_SIZE] = "size",
+        [TYPE_DURATION] = "duration",   [TYPE_DECIMAL] = "decimal",     [TYPE_DATE] = "date",
+        [TYPE_PATH] = "path",           [TYPE_FILE] = "path, or empty", [TYPE_WORD] = "word",
+        [TYPE_SOURCE] = "root source",  [TYPE_TEMPLATE] = "template",   [TYPE_SERVICES] = "names",
+        [TYPE_KEEP] = "variable names", [TYPE_SET] = "variables",       [TYPE_LATER] = "none yet",
 };
 
 const struct policy_key *table_key(size_t index)

@@ -19,6 +19,7 @@ enum key_type {
         TYPE_DATE,
         TYPE_PATH,
         TYPE_WORD,
+        TYPE_FILE,
         TYPE_SOURCE,
         TYPE_TEMPLATE,
         TYPE_SERVICES,

@@ -111,18 +111,34 @@ static int parse_shell(const char *text, char *ret, struct error *err)
         return 0;
 }
 
+/* A path, or nothing. */
+static int parse_file(const char *text, char *ret, struct error *err)
+{
+        int r = text[0] == '\0' ? 0 : parse_path(text, err);
+
+        if (r >= 0)
+                (void)snprintf(ret, PATH_MAX, "%s", text);
+        return r;
+}
+
 static int parse_source(const char *text, char *ret, struct error *err)
 {
-        static const char *const later[] = { "dir:", "image:", "oci:" };
+        static const char *const later[] = { "dir:", "oci:" };
+        int r = 0;
 
-        if (strcmp(text, "host") == 0) {
+        if (strncmp(text, "image:", strlen("image:")) == 0)
+                r = parse_path(text + strlen("image:"), err);
+        if (r < 0)
+                return r;
+        if (strcmp(text, "host") == 0 || strncmp(text, "image:", strlen("image:")) == 0) {
                 (void)snprintf(ret, PATH_MAX, "%s", text);
                 return 0;
         }
         for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
                 if (strncmp(text, later[i], strlen(later[i])) == 0)
-                        return error_text(err, ENOTSUP, "%s: not supported by this version (supported: host)", text);
-        return error_text(err, EINVAL, "\"%s\" is no root source (supported: host)", text);
+                        return error_text(err, ENOTSUP, "%s: not supported by this version (supported: host, image:)",
+                                          text);
+        return error_text(err, EINVAL, "\"%s\" is no root source (supported: host, image:)", text);
 }
 
 static int parse_template(const char *text, char *ret, struct error *err)
@@ -142,7 +158,7 @@ static int parse_template(const char *text, char *ret, struct error *err)
 
 static bool may_be_empty(enum key_type type)
 {
-        return type == TYPE_KEEP || type == TYPE_SET || type == TYPE_TEMPLATE;
+        return type == TYPE_KEEP || type == TYPE_SET || type == TYPE_TEMPLATE || type == TYPE_FILE;
 }
 
 int value_parse(const struct policy_key *key, const char *text, struct policy *policy, struct error *err)
@@ -163,6 +179,8 @@ int value_parse(const struct policy_key *key, const char *text, struct policy *p
                 return parse_expiry(text, field, err);
         case TYPE_PATH:
                 return parse_shell(text, field, err);
+        case TYPE_FILE:
+                return parse_file(text, field, err);
         case TYPE_WORD:
                 return parse_word(key, text, field, err);
         case TYPE_SOURCE:
@@ -274,6 +292,7 @@ void value_format(const struct policy_key *key, const struct policy *policy, cha
                 format_date(*(const int64_t *)field, ret, size);
                 break;
         case TYPE_PATH:
+        case TYPE_FILE:
         case TYPE_SOURCE:
         case TYPE_TEMPLATE:
                 (void)snprintf(ret, size, "%s", (const char *)field);

@@ -150,6 +150,40 @@ static int write_name(const char *path, const char *text, struct error *err)
         return 0;
 }
 
+/* The account, behind what the image has. Its root is root's, and so is all that this touches; no link is followed. */
+static int add_line(const char *path, const char *line, struct error *err)
+{
+        cleanup_close int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+        return fd < 0 ? error_errno(err, errno, "cannot open %s", path)
+                      : fd_write_all(fd, line, strlen(line), path, err);
+}
+
+static int add_account(const struct frame_setup *setup, struct error *err)
+{
+        const struct init_config *config = &setup->config;
+        char line[sizeof(config->user) + sizeof(config->home) + sizeof(config->shell) + 64];
+        int r;
+
+        (void)snprintf(line, sizeof(line), "%s:x:%u:%u::%s:%s\n", config->user, (unsigned)config->uid, setup->gid,
+                       config->home, config->shell);
+        r = add_line(GUEST_ROOT "/etc/passwd", line, err);
+        (void)snprintf(line, sizeof(line), "%s:x:%u:\n", config->user, setup->gid);
+        return r < 0 ? r : add_line(GUEST_ROOT "/etc/group", line, err);
+}
+
+/* One that ends with its session. */
+static int mount_memory_home(const struct frame_setup *setup, const char *path, struct error *err)
+{
+        char options[96];
+
+        (void)snprintf(options, sizeof(options), "mode=0700,uid=%u,gid=%u,size=%llu", (unsigned)setup->config.uid,
+                       setup->gid, (unsigned long long)setup->root_size);
+        return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0
+                       ? error_errno(err, errno, "cannot mount the home")
+                       : 0;
+}
+
 static int mount_home(const struct frame_setup *setup, const char *root, struct error *err)
 {
         char path[sizeof(GUEST_ROOT) + sizeof(setup->config.home)];
@@ -169,7 +203,8 @@ static int mount_home(const struct frame_setup *setup, const char *root, struct 
                 if (was == '\0')
                         break;
         }
-        return mount_disk(&setup->home, path, MS_NOSUID | MS_NODEV, err);
+        return setup->home.serial[0] == '\0' ? mount_memory_home(setup, path, err)
+                                             : mount_disk(&setup->home, path, MS_NOSUID | MS_NODEV, err);
 }
 
 int guest_disks_mount(const struct frame_setup *setup, const char **ret_root, struct error *err)
@@ -189,7 +224,9 @@ int guest_disks_mount(const struct frame_setup *setup, const char **ret_root, st
                 r = write_name(GUEST_ROOT "/etc/hostname", setup->host_name, err);
         if (r == 0 && own)
                 r = write_name(GUEST_ROOT "/etc/machine-id", setup->machine_id, err);
-        if (r == 0 && setup->home.serial[0] != '\0')
+        if (r == 0 && own)
+                r = add_account(setup, err);
+        if (r == 0 && (own || setup->home.serial[0] != '\0'))
                 r = mount_home(setup, own ? GUEST_ROOT : "", err);
         if (r == 0)
                 *ret_root = own ? GUEST_ROOT : NULL;

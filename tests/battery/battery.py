@@ -17,14 +17,14 @@ import xml.etree.ElementTree
 TOP = pathlib.Path(__file__).resolve().parents[2]
 LIST, TEXT = TOP / "tests/battery/properties.txt", TOP / "docs/threat_model.md"
 BEGIN, END = "<!-- made by tests/battery/battery.py from tests/battery/properties.txt -->", "<!-- end of the table -->"
-TIERS, LOGIN = ("jail", "chroot"), "login"
-LATER = ("network", "vm", "cloud")
+TIERS, LOGIN, VM = ("jail", "chroot"), "login", "vm"
+LATER = ("network", "cloud")
 EVIDENCE = ("test", "unit", "fuzz", "lint")
 ONCE = ("on", "step", "part", "tiers", "not", "later", "open")
 PARTS = {"agentsh", "agentshctl", "agentshctl: homes", "egress guard", "init", "install.sh", "key's options",
          "monitor",
          "monitor: homes", "monitor: ipc namespace", "monitor: pid namespace", "monitor: sweep", "pam module",
-         "pam module: services", "policy", "ssh login", "sshd snippet"}
+         "pam module: services", "policy", "ssh login", "sshd snippet", "tier vm"}
 
 
 class Property:
@@ -117,8 +117,8 @@ def faults_of(item, steps):
         yield "on names no asset"
     if "later" in item.fields and item.fields["later"] not in LATER:
         yield "later names no tier of a later version"
-    if item.tiers not in ([], [LOGIN], list(TIERS)):
-        yield "tiers are 'login' or 'jail chroot'"
+    if item.tiers not in ([], [LOGIN], [VM], list(TIERS)):
+        yield "tiers are 'login', 'vm' or 'jail chroot'"
     if item.tiers and not (item.names("step") or item.names("part")):
         yield "nothing provides it"
     if bool(item.tiers) != bool(item.evidence):
@@ -248,7 +248,7 @@ def report(items, reports, mode):
             if gaps:
                 bad.append(f"{item.number} ({tier}) {item.text}\n" + "".join(f"      {gap}\n" for gap in gaps[:4]))
     others = [(key, [item for item in items if key in item.fields]) for key in ("later", "open")]
-    figures = [f"{tier}: {proven[tier]} of {wanted[tier]} properties proven" for tier in (*TIERS, LOGIN)]
+    figures = [f"{tier}: {proven[tier]} of {wanted[tier]} properties proven" for tier in (*TIERS, LOGIN, VM)]
     print(", ".join(figures + [f"{key}: {len(which)}" for key, which in others]))
     for item in others[1][1]:
         print(f"  not held: {item.number} {item.text} ({item.fields['open']})")

@@ -99,7 +99,7 @@ BAD_ARGUMENTS = [
     (["root"], "already"), (["daemon"], "already"), (["Bad"], "name"), (["-x"], None), (["a/b"], "name"),
     (["x" * 33], "name"), ([".."], "name"), ([f"{PREFIX}01", "--template", "missing"], "missing"),
     ([f"{PREFIX}01", "--template", "../agentsh"], "template"), ([f"{PREFIX}01", "--template", "broken"], "memroy"),
-    ([f"{PREFIX}01", "--tier", "none"], "tier"), ([f"{PREFIX}01", "--tier", "vm"], "not supported"),
+    ([f"{PREFIX}01", "--tier", "none"], "tier"), ([f"{PREFIX}01", "--tier", "cloud"], "not supported"),
     ([f"{PREFIX}01", "--shell", "bash"], "shell"), ([f"{PREFIX}01", "--shell", "/bin/../x"], "shell"),
     ([f"{PREFIX}01", "--shell", "/bin/sh\n[limits]\nmemory = 9T"], "shell"),
     ([f"{PREFIX}01", "--key", "/nonexistent"], "/nonexistent"), ([f"{PREFIX}01", "--key", "/etc/passwd"], "line 1"),

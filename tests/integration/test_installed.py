@@ -9,7 +9,8 @@ import pytest
 from need import need_program
 
 PROGRAMS = {"agentsh": host.SHELL, "agentsh-init": host.INIT, "agentsh-monitor": host.MONITOR, "agentshctl": host.CTL,
-            "agentsh-probe": host.PROBE}
+            "agentsh-probe": host.PROBE,
+            **{name: host.INIT.with_name(name) for name in ("agentsh-launch", "agentsh-relay", "agentsh-guest")}}
 
 
 @pytest.fixture(scope="module")

@@ -65,8 +65,8 @@ class TestPolicy:
         "template outside": ("[account]\ninherits = ../accounts/x\n", ["inherits"]),
         "service that cannot be": ("[account]\nservices = cron\n", ["cron"]),
         "keys that contradict": ("[kernel]\nnested = yes\nfake_root = yes\n", ["nested|fake_root"]),
-        "tier of a later version": ("[account]\ntier = vm\n", ["not supported by this version"]),
-        "risk of a later version": ("[account]\nrisk = high\n", ["not supported by this version"]),
+        "tier of a later version": ("[account]\ntier = cloud\n", ["not supported by this version"]),
+        "risk without a root image": ("[account]\nrisk = high\n", ["image:PATH"]),
         "key of a later version": ("[cloud]\nregion = eu-1\n", ["not supported by this version"]),
         "network of a later version": ("[network]\nmode = allow\n", ["not supported by this version"]),
     }

@@ -9,6 +9,7 @@ import host
 import installation
 
 SESSION_ID = re.compile(r"^[0-9a-f]{16}$")
+# Subordinate ranges, and the uids of jails around virtual machines.
 FIRST_SUBUID, LAST_SUBUID = 100_000, 1 << 31
 OUR_ACCOUNTS = (f"account-{accounts.AGENT_PREFIX}", f"account-{accounts.PLAIN_PREFIX}")
 NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup")

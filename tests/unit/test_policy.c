@@ -249,7 +249,7 @@ static void test_unknown_names(void **state)
                 { "[account]\ntier = jial\n",
                   "a.ini:2: [account] tier: \"jial\" is no value of it (did you mean jail?)" },
                 { "[account]\ntier = x\n",
-                  "a.ini:2: [account] tier: \"x\" is no value of it (supported: chroot, jail)" },
+                  "a.ini:2: [account] tier: \"x\" is no value of it (supported: chroot, jail, vm)" },
                 { "[kernel]\nnested = yess\n",
                   "a.ini:2: [kernel] nested: \"yess\" is neither yes nor no (did you mean yes?)" },
                 { "[kernel]\nnested = maybe\n", "a.ini:2: [kernel] nested: \"maybe\" is neither yes nor no" },

@@ -1,0 +1,30 @@
+/*
+ * vm_images.h - the files that a session's machine is given: memory, root, home. Root.
+ */
+#ifndef AGENTSH_MONITOR_VM_IMAGES_H
+#define AGENTSH_MONITOR_VM_IMAGES_H
+
+#include "common/error.h"
+#include "policy/policy.h"
+
+#include <sys/types.h>
+
+/*
+ * A memory file with the template's content that nobody can change any more: QEMU 7.2 opens it for writing, and a shared
+ * mapping that could write is refused by the seals. Holes stay holes.
+ */
+must_check int vm_copy_memory(int ram_fd, int *ret_fd, struct error *err);
+
+/* Whether [root] source is something that a guest can mount: image:PATH. */
+must_check int vm_check_root_source(const struct policy *policy, struct error *err);
+
+/* The image of the root, open for reading. Root's file, and all directories above it. */
+must_check int vm_open_root(const struct policy *policy, int *ret_fd, struct error *err);
+
+/*
+ * The account's home image, open for reading and writing, made when it is missing, and locked: the lock belongs to the
+ * open file, so QEMU holds it for as long as it runs. -EBUSY while another session has it. The host never mounts it.
+ */
+must_check int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd, struct error *err);
+
+#endif

@@ -1,0 +1,231 @@
+"""The tier vm: a virtual machine for each session, by emulation where there is no KVM."""
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import time
+
+import guest
+import host
+import installation
+import pytest
+from need import need_program
+from sshd import Client, end, environment, wait_for_line
+
+PLACE = host.pathlib.Path("/var/lib/agtest-vm")
+SLOW = 120
+
+
+@pytest.fixture(scope="module")
+def parts(installed):
+    """Where root's own files lie: kernel, modules, root."""
+    need_program("qemu-system-x86_64", "qemu-system-x86")
+    need_program("mkfs.erofs", "erofs-utils")
+    need_program("modinfo", "kmod")
+    host.run("rm", "-rf", PLACE)
+    PLACE.mkdir(mode=0o755)
+    image = guest.kernel()
+    host.run("cp", "-r", image.parent.parent / "boot", PLACE, check=True)
+    (PLACE / "lib").mkdir()
+    modules = image.parent.parent / "lib/modules"
+    host.run("cp", "-r", modules if modules.exists() else "/usr/lib/modules", PLACE / "lib", check=True)
+    guest.root_image(PLACE / "root.erofs")
+    yield PLACE
+    host.run("rm", "-rf", PLACE, "/var/lib/agentsh/vm")
+
+
+def settings(parts, **more):
+    base = {"account": {"tier": "vm"}, "root": {"source": f"image:{parts}/root.erofs"},
+            "vm": {"accel": "tcg", "kernel": next((parts / "boot").glob("vmlinuz-*")), "home": "64M"},
+            "limits": {"cpus": "0"}}
+    for section, keys in more.items():
+        base.setdefault(section, {}).update(keys)
+    return base
+
+
+@pytest.fixture(scope="module")
+def template(parts):
+    done = host.run(host.CTL, "vm", "build", "--accel", "tcg", "--kernel", next((parts / "boot").glob("vmlinuz-*")),
+                    timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[0-9a-f]{16}\n", done.stdout)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def virtual(agent, parts, template):
+    agent.policy(settings(parts))
+    return agent
+
+
+def su(agent, script, timeout=SLOW):
+    return host.run("su", "-", agent.name, "-c", script, env=environment(), timeout=timeout)
+
+
+def qemus():
+    return [p for p in host.processes() if "qemu-system" in p.command and p.uid >= 0x70000000]
+
+
+class TestLogin:
+    def test_su(self, virtual):
+        done = su(virtual, "id -u; uname -r; hostname; ls /sys; cat /proc/net/dev 2>&1; exit 7")
+        assert done.returncode == 7, done.stderr
+        lines = done.stdout.splitlines()
+        assert lines[0] == str(virtual.uid)
+        assert lines[1] != os.uname().release and "cloud" in lines[1]
+        assert lines[2] == virtual.name
+        names = {line.split(":")[0].strip() for line in lines if ":" in line}
+        assert names <= {"lo"}, lines
+
+    def test_ssh_streams_and_status(self, virtual, client):
+        done = client.run("echo out; echo err >&2; cat; exit 9", timeout=SLOW, input="given\n")
+        assert (done.stdout, done.returncode) == ("out\ngiven\n", 9)
+        assert "err\n" in done.stderr
+
+    def test_signal(self, virtual, client):
+        assert client.run("kill -TERM $$", timeout=SLOW).returncode in (143, 255)
+
+    def test_terminal(self, virtual, client):
+        child = client.spawn()
+        child.timeout = SLOW
+        child.sendline("echo tty=$(tty) size=$(stty size)")
+        child.expect(r"tty=/dev/pts/\d+ size=24 80")
+        child.sendline("sleep 1000")
+        time.sleep(1)
+        child.sendintr()
+        child.sendline("echo status=$?")
+        child.expect("status=130")
+        child.setwinsize(40, 100)
+        child.sendline("sleep 0.5; stty size")
+        child.expect("40 100")
+        child.sendline("exit 3")
+        child.expect("exit")
+        child.wait()
+        assert child.exitstatus == 3
+
+    def test_sftp(self, virtual, client, work):
+        source = work / "vm-file"
+        source.write_bytes(os.urandom(300000))
+        batch = work / "vm-batch"
+        batch.write_text(f"put {source} copied\nget copied {source}.back\nrm copied\n")
+        done = host.run("sftp", "-b", batch, *client.options("-P"), client.address, env=environment(), timeout=SLOW)
+        assert done.returncode == 0, done.stderr
+        assert (work / "vm-file.back").read_bytes() == source.read_bytes()
+
+    def test_bulk_with_checksum(self, virtual, client, work):
+        data = os.urandom(16 << 20)
+        path = work / "bulk"
+        path.write_bytes(data)
+        with open(path, "rb") as stream:
+            done = subprocess.run(client.command("sha256sum; head -c 8388608 /dev/urandom | tee /tmp/x | sha256sum; "
+                                                 "sha256sum /tmp/x"), stdin=stream, stdout=subprocess.PIPE, text=True,
+                                  env=environment(), timeout=SLOW, check=False)
+        lines = done.stdout.split()
+        assert lines[0] == hashlib.sha256(data).hexdigest()
+        assert lines[2] == lines[4]
+
+    def test_channels_share_the_machine(self, virtual, control):
+        control.master()
+        assert control.run("echo a > /tmp/shared; cat /proc/sys/kernel/random/boot_id", timeout=SLOW).returncode == 0
+        assert control.run("cat /tmp/shared", timeout=SLOW).stdout == "a\n"
+        assert len(qemus()) == 1
+
+
+class TestHome:
+    def test_kept_and_closed_to_the_host(self, virtual):
+        assert su(virtual, "echo kept > file; sync").returncode == 0
+        assert su(virtual, "cat file").stdout == "kept\n"
+        image = host.HOMES / f"{virtual.name}.guest"
+        assert os.stat(image).st_uid == 0 and os.stat(image).st_mode & 0o777 == 0o600
+        assert not (virtual.data / "file").exists()
+        done = host.run("e2fsck", "-fn", image)
+        assert done.returncode == 0, done.stdout
+
+    def test_its_size_holds(self, virtual):
+        done = su(virtual, "dd if=/dev/zero of=fill bs=1M count=100 2>&1; rm -f fill; sync")
+        assert "No space left" in done.stdout
+
+    def test_one_session_at_a_time(self, virtual):
+        process = subprocess.Popen(["su", "-", virtual.name, "-c", "echo up; sleep 100"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        try:
+            assert wait_for_line(process, SLOW) == b"up\n"
+            done = su(virtual, "echo in")
+            assert done.returncode != 0 and "another session" in done.stderr, done.stderr
+        finally:
+            end(process)
+
+    def test_ephemeral(self, virtual, parts):
+        virtual.policy(settings(parts, home={"mode": "ephemeral", "size": "16M"}))
+        assert su(virtual, "echo x > ephemeral-file; cat ephemeral-file").stdout == "x\n"
+        assert su(virtual, "cat ephemeral-file").returncode != 0
+
+
+class TestMachines:
+    def test_two_have_nothing_in_common(self, virtual, parts):
+        virtual.policy(settings(parts, home={"mode": "ephemeral", "size": "16M"}))
+        script = ("head -c 16 /dev/urandom | od -An -tx1; cat /etc/machine-id; cat /proc/sys/kernel/random/uuid; date +%s")
+        first, second = su(virtual, script).stdout.splitlines(), su(virtual, script).stdout.splitlines()
+        assert len(first) == 4 and all(a != b for a, b in zip(first[:3], second[:3]))
+        assert abs(int(second[3]) - time.time()) < 60
+
+    def test_qemu_is_confined(self, virtual):
+        process = subprocess.Popen(["su", "-", virtual.name, "-c", "echo up; sleep 100"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        try:
+            assert wait_for_line(process, SLOW) == b"up\n"
+            found = qemus()
+            assert len(found) == 1
+            base = host.pathlib.Path("/proc") / str(found[0].pid)
+            status = dict(line.split(":\t", 1) for line in (base / "status").read_text().splitlines() if ":\t" in line)
+            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                assert int(status[name], 16) == 0, name
+            assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2"
+            assert {int(uid) for uid in status["Uid"].split()} == {found[0].uid} and found[0].uid >= 0x70000000
+            for kind in ("mnt", "pid", "net", "ipc", "uts", "user", "cgroup"):
+                assert host.namespace(found[0].pid, kind) != host.namespace("self", kind)
+            links = {os.readlink(path) for path in (base / "fd").iterdir()}
+            files = {link for link in links if link.startswith("/") and not link.startswith(("/dev/null", "/memfd:"))}
+            assert files <= {str(host.HOMES / f"{virtual.name}.guest"), f"{PLACE}/root.erofs"} | \
+                {link for link in files if link.endswith("/state")}, files
+            assert not [line for line in (base / "net/dev").read_text().splitlines()[2:] if "lo:" not in line]
+        finally:
+            end(process)
+
+    def test_risk_high_beats_the_tier(self, virtual, parts):
+        virtual.policy(settings(parts, account={"tier": "jail", "risk": "high"}))
+        assert "cloud" in su(virtual, "uname -r").stdout
+
+    def test_kvm_is_refused_where_it_is_not(self, virtual, parts):
+        if os.path.exists("/dev/kvm"):
+            pytest.skip("this machine has /dev/kvm")
+        virtual.policy(settings(parts, vm={"accel": "kvm"}))
+        done = su(virtual, "echo in")
+        assert done.returncode != 0 and "in\n" not in done.stdout and "/dev/kvm" in done.stderr, done.stderr
+
+
+KILLED = {"qemu": lambda p: "qemu-system" in p.command, "relay": lambda p: p.name == "agentsh-relay",
+          "shell": lambda p: p.name == "agentsh"}
+
+
+class TestEnds:
+    @pytest.mark.parametrize("which", [*KILLED, "monitor"])
+    def test_killed(self, virtual, which):
+        process = subprocess.Popen(["su", "-", virtual.name, "-c", "echo up; sleep 100"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        try:
+            assert wait_for_line(process, SLOW) == b"up\n"
+            if which == "monitor":
+                victims = installation.monitors()
+            else:
+                victims = [p for p in host.processes() if KILLED[which](p)
+                           and (p.uid >= 0x70000000 or p.uid == virtual.uid)]
+            assert victims
+            os.kill(victims[0].pid, signal.SIGKILL)
+            assert process.wait(20) != 0
+            assert host.wait_until(lambda: not qemus() and not installation.monitors())
+        finally:
+            end(process)
+        assert host.run("e2fsck", "-fy", host.HOMES / f"{virtual.name}.guest").returncode in (0, 1)
+        assert su(virtual, "echo again").stdout == "again\n"
