@@ -41,12 +41,26 @@ static int open_lock(int dirfd, const char *name, int flags, int operation, int 
 
         if (fd < 0)
                 return fd;
-        while (flock(fd, operation) < 0) {
-                if (errno == EWOULDBLOCK)
-                        return -EAGAIN;
+        while (flock(fd, operation) < 0)
                 if (errno != EINTR)
                         return error_errno(err, errno, "cannot lock %s", name);
-        }
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/*
+ * A lock of the process, not of the open file: flock(2) would be shared with the builder, and whoever sweeps behind a
+ * monitor that was killed meanwhile would take its session for a living one.
+ */
+static int lock_session(int session_fd, int flags, int *ret_fd, struct error *err)
+{
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        cleanup_close int fd = fd_open_beneath(session_fd, SESSION_LOCK_FILE, O_RDWR | flags, 0600, err);
+
+        if (fd < 0)
+                return fd;
+        if (fcntl(fd, F_SETLK, &lock) < 0)
+                return errno == EAGAIN || errno == EACCES ? -EAGAIN : error_errno(err, errno, "cannot lock a session");
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
@@ -58,7 +72,7 @@ int rundir_lock_births(int runtime_fd, bool exclusive, int *ret_fd, struct error
 
 int rundir_lock_dead(int session_fd, int *ret_lock_fd, struct error *err)
 {
-        return open_lock(session_fd, SESSION_LOCK_FILE, O_CREAT, LOCK_EX | LOCK_NB, ret_lock_fd, err);
+        return lock_session(session_fd, O_CREAT, ret_lock_fd, err);
 }
 
 int rundir_create(struct rundir *rundir, struct error *err)
@@ -80,7 +94,7 @@ int rundir_create(struct rundir *rundir, struct error *err)
                 return rundir->fd;
         if (fchmod(rundir->fd, 0711) < 0)
                 return error_errno(err, errno, "cannot set the mode of the session's directory");
-        return open_lock(rundir->fd, SESSION_LOCK_FILE, O_CREAT | O_EXCL, LOCK_EX | LOCK_NB, &rundir->lock_fd, err);
+        return lock_session(rundir->fd, O_CREAT | O_EXCL, &rundir->lock_fd, err);
 }
 
 int rundir_remove(struct rundir *rundir, struct error *err)

@@ -13,7 +13,7 @@ struct rundir {
         int runtime_fd; /* AGENTSH_RUNTIME_DIR */
         int sessions_fd;
         int fd;      /* the session's own */
-        int lock_fd; /* flock held: the sweep leaves the session alone */
+        int lock_fd; /* locked: the sweep leaves the session alone */
         char id[SESSION_ID_LENGTH + 1];
 };
 
@@ -35,7 +35,8 @@ void rundir_done(struct rundir *rundir);
 
 /*
  * Whether the session in directory session_fd has lost its monitor: takes the lock without waiting. *ret_lock_fd then
- * holds it. -EAGAIN while the monitor lives.
+ * holds it. -EAGAIN while the monitor lives. Never in a session's own monitor: the lock is its process's, so that it
+ * would always be had, and closing any descriptor of the file drops it.
  */
 must_check int rundir_lock_dead(int session_fd, int *ret_lock_fd, struct error *err);
 

@@ -8,7 +8,10 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -48,6 +51,59 @@ static void skip_unless_root(void)
         }
 }
 
+/* What another process finds: a lock is no obstacle to the one that holds it. */
+static int lock_in_child(int session_fd)
+{
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0) {
+                struct error err = ERROR_INIT;
+                int lock = -EBADF;
+
+                _exit(-rundir_lock_dead(session_fd, &lock, &err));
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        return -WEXITSTATUS(status);
+}
+
+/* A monitor that was killed while its builder lives: the session is dead, whatever the builder still has open. */
+static void is_dead_without_its_monitor(void **state)
+{
+        struct rundir rundir;
+        pid_t monitor, builder = 0;
+        int line[2], status;
+        char id[SESSION_ID_LENGTH + 1] = "", path[256];
+        struct error err = ERROR_INIT;
+
+        (void)state;
+        skip_unless_root();
+        rundir = open_base();
+        assert_int_equal(pipe2(line, O_CLOEXEC), 0);
+        monitor = fork();
+        if (monitor == 0) {
+                if (rundir_create(&rundir, &err) < 0)
+                        _exit(1);
+                builder = fork();
+                for (; builder == 0;)
+                        (void)pause();
+                (void)!write(line[1], &builder, sizeof(builder));
+                (void)!write(line[1], rundir.id, sizeof(rundir.id));
+                _exit(0);
+        }
+        assert_int_equal(waitpid(monitor, &status, 0), monitor);
+        assert_int_equal(read(line[0], &builder, sizeof(builder)), sizeof(builder));
+        assert_int_equal(read(line[0], id, sizeof(id)), sizeof(id));
+        (void)snprintf(path, sizeof(path), "%s/sessions/%s", base, id);
+        rundir.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        status = lock_in_child(rundir.fd);
+        (void)kill(builder, SIGKILL);
+        assert_int_equal(status, 0);
+        (void)close(line[0]);
+        (void)close(line[1]);
+        rundir_done(&rundir);
+}
+
 static void is_made_private_and_locked(void **state)
 {
         struct rundir rundir;
@@ -62,7 +118,7 @@ static void is_made_private_and_locked(void **state)
         assert_true(parse_is_session_id(rundir.id));
         assert_int_equal(fstat(rundir.fd, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0711);
-        assert_int_equal(rundir_lock_dead(rundir.fd, &lock, &err), -EAGAIN);
+        assert_int_equal(lock_in_child(rundir.fd), -EAGAIN);
         cleanup_close_fd(&rundir.lock_fd);
         assert_int_equal(rundir_lock_dead(rundir.fd, &lock, &err), 0);
         cleanup_close_fd(&lock);
@@ -117,6 +173,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(is_made_private_and_locked),
+                cmocka_unit_test(is_dead_without_its_monitor),
                 cmocka_unit_test(births_wait_for_the_sweep),
                 cmocka_unit_test(removal_follows_no_link),
         };
