@@ -11,8 +11,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MEMORY_LIMIT "memory.limit_in_bytes"
+#define SOCKETS_PART 4 /* of the memory limit, on top of it, for the queues of internet sockets */
 
 /* Before Linux 5.11 a hierarchy of limits had to be asked for, before there are children. */
 static int use_hierarchy(int fd, struct error *err)
@@ -22,6 +24,21 @@ static int use_hierarchy(int fd, struct error *err)
         return cgroup_file_set(fd, "memory.use_hierarchy", "1", err);
 }
 
+/*
+ * What lies in the queues of internet sockets is counted apart from memory on v1, and by default not limited at all: a
+ * session could fill the host's whole share of TCP or UDP memory over its own loopback interface. v2 counts it as memory.
+ */
+static int limit_sockets(int fd, const struct cgroup_limits *limits, struct error *err)
+{
+        static const char name[] = "memory.kmem.tcp.limit_in_bytes";
+        uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+        /* Kernels without the option count nothing, but have no such file either. */
+        return cgroup_file_exists(fd, name)
+                       ? cgroup_file_set_limit(fd, name, limits->memory / SOCKETS_PART / page * page, "-1", err)
+                       : 0;
+}
+
 /* The kernel keeps memory <= memory + swap at every moment: when both grow, the sum has to grow first. */
 static int limit_memory(int fd, const struct cgroup_limits *limits, struct error *err)
 {
@@ -29,6 +46,8 @@ static int limit_memory(int fd, const struct cgroup_limits *limits, struct error
         uint64_t sum_now = UINT64_MAX;
         int r = use_hierarchy(fd, err);
 
+        if (r >= 0)
+                r = limit_sockets(fd, limits, err);
         if (r < 0)
                 return r;
         if (!cgroup_file_exists(fd, CGROUP_V1_MEMSW)) {

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -115,6 +116,10 @@ static const struct refusal refusals[] = {
         { "socket", 0, 0, EPERM, 2, { EQUAL(0, AF_INET), KIND(SOCK_RAW) } },
         { "socket", 0, 0, EPERM, 2, { EQUAL(0, AF_INET6), KIND(SOCK_RAW) } },
         { "socket", 0, 0, EPERM, 1, { KIND(SOCK_PACKET) } },
+        /* Huge pages come from a pool of the host's that is there for its databases, and are charged to nobody. */
+        { "mmap", 0, 0, ENOMEM, 1, { HAS_BIT(3, MAP_HUGETLB) } },
+        { "memfd_create", 0, 0, ENOSYS, 1, { HAS_BIT(1, MFD_HUGETLB) } },
+        { "shmget", 0, 0, ENOMEM, 1, { HAS_BIT(2, SHM_HUGETLB) } },
         { "socketpair", 0, 0, EAFNOSUPPORT, 1, { { 0, SCMP_CMP_NE, AF_UNIX, 0 } } },
         /* The limit of core files stays at the 1 that jail_limits.c gave it. Errno 0: programs that want none go on. */
         { "setrlimit", 0, 0, 0, 1, { EQUAL(0, RLIMIT_CORE) } },

@@ -17,7 +17,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -280,6 +282,23 @@ static void internet_sockets_are_plain(void **state)
         }
 }
 
+static void huge_pages_stay_in_their_pool(void **state)
+{
+        struct seccomp_data data = { .nr = number_of("mmap"), .arch = native_arch() };
+
+        (void)state;
+        for (unsigned flags = 0; flags < 4; flags++) {
+                data.args[3] = MAP_PRIVATE | MAP_ANONYMOUS;
+                assert_int_equal(bpf_run(filters[flags].code, filters[flags].count, &data), ALLOWED);
+                data.args[3] |= MAP_HUGETLB;
+                assert_int_equal(bpf_run(filters[flags].code, filters[flags].count, &data), ERROR(ENOMEM));
+                assert_int_equal(run(flags, number_of("memfd_create"), 0, MFD_CLOEXEC | MFD_HUGETLB, 0), ERROR(ENOSYS));
+        }
+        assert_int_equal(run(0, number_of("memfd_create"), 0, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0), ALLOWED);
+        assert_int_equal(run(0, number_of("shmget"), 0, 4096, IPC_CREAT | 0600), ALLOWED);
+        assert_int_equal(run(0, number_of("shmget"), 0, 4096, IPC_CREAT | SHM_HUGETLB | 0600), ERROR(ENOMEM));
+}
+
 static void personality_stays(void **state)
 {
         int number = number_of("personality");
@@ -433,6 +452,7 @@ int main(void)
                 cmocka_unit_test(terminals_take_no_input),
                 cmocka_unit_test(sockets_are_of_four_families),
                 cmocka_unit_test(internet_sockets_are_plain),
+                cmocka_unit_test(huge_pages_stay_in_their_pool),
                 cmocka_unit_test(personality_stays),
                 cmocka_unit_test(core_limit_stays),
                 cmocka_unit_test(keys_differ),
