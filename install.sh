@@ -94,7 +94,7 @@ list_packages() {
             shellcheck universal-ctags binutils libcap2-bin perl openssh-server openssh-client rsync git python3
             python3-pytest python3-pexpect pamtester keyutils tmux nodejs strace sudo cron at nftables iproute2 xauth
             util-linux uidmap procps bubblewrap vim-tiny less
-            qemu-system-x86 erofs-utils e2fsprogs kmod lz4)
+            qemu-system-x86 mmdebstrap erofs-utils e2fsprogs kmod lz4)
         ;;
     fedora)
         packages=(gcc make pkgconf-pkg-config glibc-static pam-devel libcap-devel libseccomp-devel iniparser-devel
@@ -107,19 +107,18 @@ list_packages() {
     esac
 }
 
-have_package() {
-    case $family in
-    debian) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
-    fedora) rpm -q --quiet --whatprovides "$1" ;;
-    esac
-}
-
 # Sets `missing`.
 list_missing() {
-    local package
+    local package installed=''
     missing=()
+    if [ "$family" = debian ]; then
+        installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+    fi
     for package in ${packages[@]+"${packages[@]}"}; do
-        have_package "$package" || missing+=("$package")
+        case $family in
+        debian) grep -qxF "$package installed" <<<"$installed" || missing+=("$package") ;;
+        fedora) rpm -q --quiet --whatprovides "$package" || missing+=("$package") ;;
+        esac
     done
 }
 
@@ -238,11 +237,23 @@ do_probe() {
 
 has_systemd() { [ -d /run/systemd/system ]; }
 
+# logind would start a manager for an agent at each login, PAM refuses it, and a failed unit would be left. Accounts that
+# were made before this was masked for each.
+mask_user_manager() { # ACCOUNT
+    local entry uid
+    entry=$(getent passwd "$1") || return 0
+    uid=$(cut -d: -f3 <<<"$entry")
+    [ "${entry##*:}" = "$BINDIR/agentsh" ] && [ ! -e "/etc/systemd/system/user@$uid.service" ] || return 0
+    ln -s /dev/null "/etc/systemd/system/user@$uid.service"
+}
+
 do_listener() {
     begin 'starting the listener' 'see: journalctl -u agentsh.socket, or syslog'
     if has_systemd; then
         run systemctl daemon-reload
         run systemd-tmpfiles --create "$TMPFILESDIR/agentsh.conf"
+        : >"$log"
+        each_account mask_user_manager || die 'user@UID.service of an agent cannot be masked in /etc/systemd/system'
         run systemctl enable --now agentsh.socket
         # Restarting the socket does not touch sessions; the next login gets the new program in any case.
         [ "$files_before" = "$files_after" ] || run systemctl restart agentsh.socket

@@ -10,6 +10,7 @@
 #include "admin/output.h"
 #include "admin/places.h"
 #include "admin/steps.h"
+#include "admin/user_manager.h"
 #include "admin/verb.h"
 #include "common/cleanup.h"
 #include "common/paths.h"
@@ -28,26 +29,39 @@ static int unguard_account(struct account_plan *plan, struct error *err)
         return guard_follow(plan->name, err);
 }
 
+static int mask_user_manager(struct account_plan *plan, struct error *err)
+{
+        return user_manager_mask(plan->account.uid, &plan->manager_masked, err);
+}
+
+static int unmask_user_manager(struct account_plan *plan, struct error *err)
+{
+        /* A mask that was there before is somebody else's. */
+        return plan->manager_masked ? user_manager_unmask(plan->account.uid, err) : 0;
+}
+
 static const struct step ADD_STEPS[] = {
         { "policy draft", plan_draft_policy, plan_remove_draft },          /* 1 */
         { "group", plan_make_group, plan_unmake_group },                   /* 2 */
         { "user", plan_make_user, plan_unmake_user },                      /* 3 */
-        { "egress guard", guard_account, unguard_account },                /* 4 */
-        { "data home", plan_make_data_home, plan_unmake_data_home },       /* 5 */
-        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 6 */
-        { "keys", plan_write_keys, plan_remove_keys },                     /* 7 */
-        { "policy", plan_place_policy, plan_displace_policy },             /* 8 */
+        { "user manager", mask_user_manager, unmask_user_manager },        /* 4 */
+        { "egress guard", guard_account, unguard_account },                /* 5 */
+        { "data home", plan_make_data_home, plan_unmake_data_home },       /* 6 */
+        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 7 */
+        { "keys", plan_write_keys, plan_remove_keys },                     /* 8 */
+        { "policy", plan_place_policy, plan_displace_policy },             /* 9 */
 };
 
 static const struct step CONVERT_STEPS[] = {
         { "policy draft", plan_draft_policy, plan_remove_draft },          /* 1 */
         { "group", plan_make_group, plan_unmake_group },                   /* 2 */
         { "user", plan_convert_user, plan_unconvert_user },                /* 3 */
-        { "egress guard", guard_account, unguard_account },                /* 4 */
-        { "data home", plan_move_home, plan_move_home_back },              /* 5 */
-        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 6 */
-        { "keys", plan_write_keys, plan_remove_keys },                     /* 7 */
-        { "policy", plan_place_policy, plan_displace_policy },             /* 8 */
+        { "user manager", mask_user_manager, unmask_user_manager },        /* 4 */
+        { "egress guard", guard_account, unguard_account },                /* 5 */
+        { "data home", plan_move_home, plan_move_home_back },              /* 6 */
+        { "passwd home", plan_make_passwd_home, plan_unmake_passwd_home }, /* 7 */
+        { "keys", plan_write_keys, plan_remove_keys },                     /* 8 */
+        { "policy", plan_place_policy, plan_displace_policy },             /* 9 */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

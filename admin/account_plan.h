@@ -39,6 +39,7 @@ struct account_plan {
         char policy_text[PLAN_POLICY_MAX];
         char draft[ACCOUNT_NAME_MAX + 8]; /* name of the policy file before it is in place */
         bool group_made;
+        bool manager_masked; /* by us: it was not before */
 
         /* Directories, owned. */
         int config_fd, accounts_fd, keys_fd, homes_fd;

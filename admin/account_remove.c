@@ -11,6 +11,7 @@
 #include "admin/places.h"
 #include "admin/run.h"
 #include "admin/session_list.h"
+#include "admin/user_manager.h"
 #include "admin/verb.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
@@ -121,6 +122,11 @@ static int end_sessions(const struct removal *removal, struct error *err)
         return r;
 }
 
+static int unmask_user_manager(const struct removal *removal, struct error *err)
+{
+        return removal->exists ? user_manager_unmask(removal->account.uid, err) : 0;
+}
+
 static int remove_user(const struct removal *removal, struct error *err)
 {
         const char *const argv[] = { "userdel", "--", removal->name, NULL };
@@ -195,8 +201,8 @@ static int remove_state(const struct removal *removal, struct error *err)
 static int remove_account(struct removal *removal, struct error *err)
 {
         static int (*const STEPS[])(const struct removal *, struct error *) = {
-                check_no_session, remove_policy, end_sessions, remove_passwd_home, remove_user,
-                unguard_user,     remove_keys,   remove_state, remove_data_home,
+                check_no_session, remove_policy, end_sessions, remove_passwd_home, unmask_user_manager,
+                remove_user,      unguard_user,  remove_keys,  remove_state,       remove_data_home,
         };
         int r;
 

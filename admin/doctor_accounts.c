@@ -3,6 +3,7 @@
 #include "admin/login_defs.h"
 #include "admin/places.h"
 #include "admin/policy_report.h"
+#include "admin/user_manager.h"
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/paths.h"
@@ -52,6 +53,16 @@ static void check_password(struct findings *findings, const struct account *agen
                             agent->name);
                 finding_remedy(findings, "passwd -l %s, or: leave it so, if that is wanted", agent->name);
         }
+}
+
+/* Refused all the same: what it leaves is a failed unit behind each login. */
+static void check_user_manager(struct findings *findings, const struct account *agent)
+{
+        if (access("/run/systemd/system", F_OK) < 0 || user_manager_is_masked(agent->uid))
+                return;
+        finding_add(findings, FINDING_WARNING, CHECK, "%s: user@%u.service is not masked, and fails at each login",
+                    agent->name, (unsigned)agent->uid);
+        finding_remedy(findings, "systemctl mask user@%u.service; systemctl reset-failed", (unsigned)agent->uid);
 }
 
 static void check_subids(struct findings *findings, const struct account *agent, const char *path, const char *flag)
@@ -150,6 +161,7 @@ static void check_agent(struct findings *findings, int config_fd, const struct a
                 finding_remedy(findings, "usermod --append --groups " AGENTS_GROUP " %s", agent->name);
         }
         check_password(findings, agent);
+        check_user_manager(findings, agent);
         if (config_fd >= 0)
                 check_policy(findings, config_fd, agent);
 }

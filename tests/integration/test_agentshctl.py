@@ -15,7 +15,7 @@ import private_ctl
 import pytest
 from private_ctl import PREFIX, group_exists, in_private_mounts, make_person, settle, snapshot
 
-STEPS = ["policy draft", "group", "user", "egress guard", "data home", "passwd home", "keys", "policy"]
+STEPS = ["policy draft", "group", "user", "user manager", "egress guard", "data home", "passwd home", "keys", "policy"]
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,38 @@ def test_add_makes_everything_as_it_must_be(tool, key):
     assert values["limits", "memory"]["file"] == "templates/small.ini"
     assert values["account", "shell"]["value"] == "/bin/sh"
     assert values["account", "shell"]["file"] == f"accounts/{name}.ini"
+
+
+@pytest.fixture
+def units():
+    """systemd's directory, also where there is no systemd."""
+    made = not host.UNITS.is_dir()
+    host.UNITS.mkdir(parents=True, exist_ok=True)
+    before = set(host.UNITS.iterdir())
+    yield host.UNITS
+    for path in set(host.UNITS.iterdir()) - before:
+        path.unlink()
+    if made:
+        host.UNITS.rmdir()
+
+
+def test_user_manager_is_masked(tool, units):
+    """logind would start user@UID.service at each login. A unit that an administrator made stays."""
+    mask, other = units / "user@61234.service", units / "user@61235.service"
+    tool("account", "add", f"{PREFIX}01", "--uid", "61234")
+    assert os.readlink(mask) == "/dev/null"
+    tool("account", "remove", f"{PREFIX}01")
+    assert not mask.is_symlink()
+    other.write_text("[Service]\nExecStart=/bin/true\n")
+    done = tool("account", "add", f"{PREFIX}02", "--uid", "61235", status=1)
+    assert "user@61235.service" in done.stderr and other.read_text().startswith("[Service]")
+
+
+def test_a_failure_leaves_an_earlier_mask(tool, units):
+    mask = units / "user@61234.service"
+    mask.symlink_to("/dev/null")
+    tool("account", "add", f"{PREFIX}01", "--uid", "61234", status=1, env={"AGENTSH_FAULT": "policy"})
+    assert os.readlink(mask) == "/dev/null"
 
 
 def test_add_is_not_changed_by_the_callers_state(tool):

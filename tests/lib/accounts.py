@@ -110,6 +110,14 @@ class Agent:
         remove_agent(self.name)
 
 
+def delete_user(name, *flags):
+    """Without agentshctl: with the mask that it made for the uid of an agent."""
+    mask = host.UNITS / f"user@{pwd.getpwnam(name).pw_uid}.service"
+    host.run("userdel", "-f", *flags, name)
+    if mask.is_symlink():
+        mask.unlink()
+
+
 def remove_agent(name):
     if not host.user_exists(name) and not (host.CONFIG / "accounts" / f"{name}.ini").exists():
         return
@@ -120,7 +128,7 @@ def remove_agent(name):
         host.run(host.CTL, "account", "remove", name)
     if host.user_exists(name):
         home = pwd.getpwnam(name).pw_dir
-        host.run("userdel", "-f", name)
+        delete_user(name)
         if AGENT_PREFIX in home:
             shutil.rmtree(home, ignore_errors=True)
     for path in (host.CONFIG / "accounts" / f"{name}.ini", host.CONFIG / "keys" / name):
@@ -148,7 +156,7 @@ class Plain:
     def remove(self):
         if host.user_exists(self.name):
             kill_all_of(pwd.getpwnam(self.name).pw_uid)
-            host.run("userdel", "-f", "-r", self.name)
+            delete_user(self.name, "-r")
 
 
 def remove_left_over():
@@ -158,7 +166,7 @@ def remove_left_over():
             remove_agent(entry.pw_name)
         elif entry.pw_name.startswith(PLAIN_PREFIX):
             kill_all_of(entry.pw_uid)
-            host.run("userdel", "-f", "-r", entry.pw_name)
+            delete_user(entry.pw_name, "-r")
 
 
 def drop_to(uid, gid):

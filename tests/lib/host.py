@@ -21,6 +21,7 @@ RUNTIME = pathlib.Path("/run/agentsh")
 SESSIONS = RUNTIME / "sessions"
 CONTROL = RUNTIME / "control"
 HOMES = pathlib.Path("/var/lib/agentsh/homes")
+UNITS = pathlib.Path("/etc/systemd/system")
 LOGS = pathlib.Path("/var/log/agentsh")
 AUDIT = LOGS / "sessions.jsonl"
 

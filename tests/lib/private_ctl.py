@@ -14,6 +14,7 @@ import shutil
 import stat
 import tempfile
 
+import accounts
 import host
 
 PREFIX = "agt-test"
@@ -29,7 +30,7 @@ def group_exists(name):
 def remove_test_accounts():
     for entry in pwd.getpwall():
         if entry.pw_name.startswith(PREFIX):
-            host.run("userdel", "-f", entry.pw_name)
+            accounts.delete_user(entry.pw_name)
     for entry in grp.getgrall():
         if entry.gr_name.startswith(PREFIX):
             host.run("groupdel", entry.gr_name)
@@ -122,7 +123,8 @@ def snapshot(tool):
     database = {name: pathlib.Path("/etc", name).read_text()
                 for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")}
     homes = {path for path in glob.glob("/home/*") if not path.startswith(str(tool.root))}
-    return database, homes, tree(tool.config), tree(tool.state)
+    masks = set(host.UNITS.glob("user@*.service"))
+    return database, homes, masks, tree(tool.config), tree(tool.state)
 
 
 def settle(tool):

@@ -1,5 +1,6 @@
 """Logins in a guest with systemd: where they land, one unit for each session, its limits."""
 import os
+import pathlib
 import re
 
 import host
@@ -144,7 +145,8 @@ class TestHost:
     def test_no_user_manager_of_the_agent(self, agent, client):
         with lab.Session(agent, client):
             unit = f"user@{agent.uid}.service"
-            assert lab.show(unit, "ActiveState") != "active"
+            assert lab.show(unit, "LoadState") == "masked"
+            assert lab.show(unit, "ActiveState") == "inactive"
             outside = [p for p in agent.processes() if p.name in ("systemd", "(sd-pam)", "dbus-daemon")]
             assert not outside
 
@@ -153,6 +155,20 @@ class TestHost:
         failed = lab.systemctl("list-units", "--failed", "--no-legend", "--plain").stdout
         assert failed == "", failed
 
+    def test_a_removed_account_leaves_no_mask(self, key):
+        import accounts
+        other = accounts.Agent(f"{accounts.AGENT_PREFIX}51", key)
+        mask = pathlib.Path(f"/etc/systemd/system/user@{other.uid}.service")
+        try:
+            assert mask.readlink() == pathlib.Path("/dev/null")
+            mask.unlink()
+            assert "is not masked" in host.run(host.CTL, "doctor", timeout=120).stdout
+            done = host.run("./install.sh", "--no-deps", cwd=host.TOP, timeout=900)
+            assert done.returncode == 0 and mask.is_symlink(), "an account of an earlier version gets it"
+        finally:
+            other.remove()
+        assert not mask.is_symlink()
+
     def test_lingering_starts_nothing(self, agent):
         done = host.run("loginctl", "enable-linger", agent.name)
         try:
@@ -160,7 +176,8 @@ class TestHost:
             assert not agent.processes(), done.stderr
         finally:
             host.run("loginctl", "disable-linger", agent.name)
-            lab.systemctl("reset-failed")
+        failed = lab.systemctl("list-units", "--failed", "--no-legend", "--plain").stdout
+        assert failed == "", failed
 
     def test_doctor(self, agent):
         done = host.run(host.CTL, "doctor", timeout=120)
