@@ -259,10 +259,17 @@ class TestEverythingAtOnce:
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
         host.wait_until(installation.monitors, 5, 0.001)
         time.sleep(moment)
-        for monitor in installation.monitors():
-            os.kill(monitor.pid, signal.SIGKILL)
+        killed = [monitor.pid for monitor in installation.monitors()]
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
         try:
-            process.wait(10)
+            # Killed between PAM's phases, it is replaced by another one: then the login goes on, inside.
+            replaced = host.wait_until(lambda: process.poll() is not None
+                                       or [m for m in installation.monitors() if m.pid not in killed], 10)
+            assert replaced, "neither refused nor with a monitor of its own"
+            if process.poll() is None and not host.wait_until(lambda: process.poll() is not None, 2):
+                asleep = [p for p in agent.processes() if p.command.startswith("sleep")]
+                assert all(host.namespace(p.pid, "pid") != host.namespace("self", "pid") for p in asleep)
         finally:
             process.kill()
             process.wait()
