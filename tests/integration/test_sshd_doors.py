@@ -200,7 +200,7 @@ class TestFilesOfTheAgent:
             self.unplant(agent)
 
     def test_key_added_from_inside(self, sshd, client, agent, work):
-        stranger = accounts.make_key(work / "stranger")
+        stranger = accounts.make_key(work / "stranger-of-the-home")
         text = open(f"{stranger}.pub").read().strip()
         done = client.run(f"mkdir -p -m 700 ~/.ssh && echo '{text}' >> ~/.ssh/authorized_keys && "
                           "chmod 600 ~/.ssh/authorized_keys && wc -l < ~/.ssh/authorized_keys")
