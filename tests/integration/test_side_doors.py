@@ -402,7 +402,9 @@ def secret_service(net):
 def dynamic_shell(work, faults_monitor):
     """The login shell linked like any other program."""
     objects = faults_monitor.parent / "shell"
-    parts = [path for path in sorted(objects.glob("*.o")) if not path.name.startswith("init")]
+    # make/objects.mk: what agentsh is made of; the rest of shell/ are other programs' parts.
+    others = ("init", "relay", "guest", "frame", "mux", "endpoint", "transport")
+    parts = [path for path in sorted(objects.glob("*.o")) if not path.name.startswith(others)]
     program = work / "agentsh-dynamic"
     host.run("gcc", "-pie", "-o", program, *parts, objects.parent / "libcommon.a", check=True)
     return program
