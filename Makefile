@@ -7,6 +7,8 @@
 .DEFAULT_GOAL := all
 
 O          ?= build
+# One name for each object, whichever way the directory is written: what is noted of its headers goes by that name.
+override O := $(abspath $(O))
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR    ?=
