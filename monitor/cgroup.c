@@ -166,6 +166,7 @@ int cgroup_create_on(const struct cgroup_host *host, struct cgroup *ret, const s
         if (r < 0)
                 return r;
         made.driver = host->driver;
+        made.limits = limits;
         r = host->driver->create(host, &limits, policy->account, session_id, &made, err);
         if (r == 0 && FAULT_POINT("cgroup create"))
                 r = error_errno(err, EIO, "cannot make the session's cgroup");

@@ -26,11 +26,28 @@
 
 #define CGROUP_CONTROLLERS_MAX SESSION_CGROUPS_MAX
 
+/*
+ * CPU bandwidth is given out per period of this length. The kernel's default of 100 ms lets a busy session stand still
+ * for most of that, which a person at a terminal feels; 20 ms is below what one feels, and its smallest quota (1 ms)
+ * still allows a twentieth of a processor, the least that a policy can say.
+ */
+#define CGROUP_CPU_PERIOD_USEC 20000U
+
+/* A policy's limits as the kernel will hold them. */
+struct cgroup_limits {
+        uint64_t memory, swap; /* whole pages */
+        uint64_t tasks;
+        uint64_t cpu_quota_usec;    /* per CGROUP_CPU_PERIOD_USEC; 0: none */
+        uint64_t io_read, io_write; /* bytes a second; 0: none */
+        unsigned disk_major, disk_minor;
+};
+
 struct cgroup_driver;
 
 struct cgroup {
         const struct cgroup_driver *driver;
-        size_t count; /* directories of this session: 1 on v2, one per hierarchy on v1 */
+        struct cgroup_limits limits; /* what its directories were given */
+        size_t count;                /* directories of this session: 1 on v2, one per hierarchy on v1 */
         struct {
                 int fd; /* O_PATH or readable directory, owned */
                 char path[256];
@@ -108,6 +125,13 @@ must_check int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct erro
  * of what it killed. Idempotent; to be followed by cgroup_remove.
  */
 must_check int cgroup_kill(const struct cgroup *cgroup, struct error *err);
+
+/*
+ * Read every limit of the session's directories back, by an expectation of its own: -EPERM and a text with what was
+ * expected and what was found at the first that is not what the policy says. (The account's directory is shared with
+ * sessions that may have begun under another policy, and cannot be looser than what its sessions have.)
+ */
+must_check int cgroup_verify(const struct cgroup *cgroup, struct error *err);
 
 /* Absolute path list for struct session_state. */
 void cgroup_list_paths(const struct cgroup *cgroup, char ret[SESSION_CGROUPS_MAX][256]);

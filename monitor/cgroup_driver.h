@@ -15,25 +15,9 @@
 #define CGROUP_ACCOUNT_PREFIX "account-"
 #define CGROUP_SESSION_PREFIX "session-"
 
-/*
- * CPU bandwidth is given out per period of this length. The kernel's default of 100 ms lets a busy session stand still
- * for most of that, which a person at a terminal feels; 20 ms is below what one feels, and its smallest quota (1 ms)
- * still allows a twentieth of a processor, the least that a policy can say.
- */
-#define CGROUP_CPU_PERIOD_USEC 20000U
-
 /* Which limit; also the index of its check in cgroup_probe. */
 enum cgroup_limit { CGROUP_MEMORY, CGROUP_SWAP, CGROUP_TASKS, CGROUP_CPUS, CGROUP_IO_READ, CGROUP_IO_WRITE };
 #define CGROUP_LIMITS 6
-
-/* A policy's limits as the kernel will hold them. */
-struct cgroup_limits {
-        uint64_t memory, swap; /* whole pages */
-        uint64_t tasks;
-        uint64_t cpu_quota_usec;    /* per CGROUP_CPU_PERIOD_USEC; 0: none */
-        uint64_t io_read, io_write; /* bytes a second; 0: none */
-        unsigned disk_major, disk_minor;
-};
 
 /* The host as found, and the driver that follows from it. */
 struct cgroup_host {
@@ -83,6 +67,11 @@ must_check int cgroup_v2_open_session(const struct cgroup_host *host, const char
 must_check int cgroup_v2_enable(int fd, const char *path, const struct cgroup_limits *limits, struct error *err);
 must_check int cgroup_v2_limit(int fd, const struct cgroup_limits *limits, struct error *err);
 must_check int cgroup_v2_usage(int fd, struct cgroup_usage *ret, struct error *err);
+
+/* cgroup_verify.c: the limits of one directory of a session, read back. */
+must_check int cgroup_v1_verify(int fd, const char *path, const char *controllers, const struct cgroup_limits *limits,
+                                struct error *err);
+must_check int cgroup_v2_verify(int fd, const char *path, const struct cgroup_limits *limits, struct error *err);
 
 /* cgroup_tree.c: directories. */
 

@@ -6,6 +6,7 @@
 
 #include "monitor/verify.h"
 
+#include <errno.h>
 #include <sys/capability.h>
 
 /* Written down once more on purpose: a slip in what jail_caps.c keeps must not excuse itself here. */
@@ -23,9 +24,14 @@ int jail_verify(struct jail *jail, struct error *err)
                 .uid_map = { { request->uid, request->uid, 1 } },
                 .gid_map = { { request->gid, request->gid, 1 } },
                 .cgroup = request->cgroup,
+                .home = request->home,
         };
 
         if (request->policy->fake_root) {
+                if (jail->uids.first < SUBID_FIRST || jail->gids.first < SUBID_FIRST)
+                        return error_text(err, EPERM,
+                                          "self-test: the subordinate ids should begin at %d and are %u, %u",
+                                          SUBID_FIRST, jail->uids.first, jail->gids.first);
                 expected.capabilities = FAKE_ROOT_SET;
                 expected.uid_map[0].inside = expected.gid_map[0].inside = 0;
                 expected.uid_map[1] = (struct verify_range){ 1, jail->uids.first, SUBID_COUNT };

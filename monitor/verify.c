@@ -115,6 +115,7 @@ static bool has_option(const char *list, const char *word)
 
 struct mount_line {
         char root[FIELD_MAX], point[FIELD_MAX], options[FIELD_MAX], type[64];
+        bool propagates;
 };
 
 /* Line: id parent dev root point options [optional fields] - type source superoptions */
@@ -127,29 +128,62 @@ static bool parse_mount(const char *line, size_t size, struct mount_line *ret)
         memcpy(copy, line, size);
         copy[size] = '\0';
         separator = strstr(copy, " - ");
-        return separator != NULL &&
-               sscanf(copy, "%*u %*u %*s %255s %255s %255s", ret->root, ret->point, ret->options) == 3 &&
+        if (separator == NULL)
+                return false;
+        *separator = '\0';
+        ret->propagates = strstr(copy, " shared:") != NULL || strstr(copy, " master:") != NULL;
+        *separator = ' ';
+        return sscanf(copy, "%*u %*u %*s %255s %255s %255s", ret->root, ret->point, ret->options) == 3 &&
                sscanf(separator, " - %63s", ret->type) == 1;
 }
 
-static int check_mount(const struct mount_line *mount, struct error *err)
+/* `point` has the blanks and backslashes of a path as octal numbers. */
+static bool is_path(const char *point, const char *path)
+{
+        for (; *path != '\0'; path++) {
+                char escaped[5];
+                size_t length = 1;
+
+                (void)snprintf(escaped, sizeof(escaped), "%c", *path);
+                if (strchr(" \t\n\\", *path) != NULL)
+                        length = (size_t)snprintf(escaped, sizeof(escaped), "\\%03o", (unsigned char)*path);
+                if (strncmp(point, escaped, length) != 0)
+                        return false;
+                point += length;
+        }
+        return *point == '\0';
+}
+
+/* The types that the isolation makes for itself; what is the host's is only ever seen read-only. */
+static bool may_be_written(const struct mount_line *mount, const char *home)
+{
+        return strcmp(mount->type, "tmpfs") == 0 || strcmp(mount->type, "proc") == 0 ||
+               strcmp(mount->type, "devpts") == 0 || is_path(mount->point, home);
+}
+
+static int check_mount(const struct mount_line *mount, const char *home, struct error *err)
 {
         bool writable = has_option(mount->options, "rw");
         bool devices = !has_option(mount->options, "nodev");
-        bool bare_root = strcmp(mount->point, "/") == 0;
+        const char *expected = NULL;
 
-        if (bare_root && writable)
+        if (writable && strcmp(mount->point, "/") == 0)
                 return error_text(err, EPERM, "self-test: the root of the view should be read-only and is writable");
         if (!has_option(mount->options, "nosuid"))
-                return error_text(err, EPERM, "self-test: the mount on %s should be nosuid and is \"%s\"", mount->point,
-                                  mount->options);
-        if (writable && devices && strcmp(mount->type, "devpts") != 0)
-                return error_text(err, EPERM, "self-test: the mount on %s should be nodev and is \"%s\"", mount->point,
-                                  mount->options);
-        return 0;
+                expected = "nosuid";
+        else if (writable && devices && strcmp(mount->type, "devpts") != 0)
+                expected = "nodev";
+        else if (writable && !may_be_written(mount, home))
+                expected = "read-only";
+        else if (mount->propagates)
+                expected = "private";
+        if (expected == NULL)
+                return 0;
+        return error_text(err, EPERM, "self-test: the mount on %s should be %s and is \"%s%s\", %s", mount->point,
+                          expected, mount->options, mount->propagates ? ", shared" : "", mount->type);
 }
 
-int verify_mounts(const char *text, struct error *err)
+int verify_mounts(const char *text, const char *home, struct error *err)
 {
         bool root_seen = false;
 
@@ -161,7 +195,7 @@ int verify_mounts(const char *text, struct error *err)
                 if (!parse_mount(text, size, &mount))
                         return error_text(err, EPROTO, "self-test: a line of mountinfo cannot be understood");
                 root_seen |= strcmp(mount.point, "/") == 0;
-                r = check_mount(&mount, err);
+                r = check_mount(&mount, home, err);
                 if (r < 0)
                         return r;
                 text += size + (text[size] == '\n');

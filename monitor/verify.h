@@ -26,6 +26,7 @@ struct verify_expected {
         bool user_namespace;   /* false: it must be in the monitor's own */
         struct verify_range uid_map[2], gid_map[2]; /* count 0: no such line */
         const struct cgroup *cgroup;                /* count 0: none (tests) */
+        const char *home;                           /* the one writable mount of whatever type */
 };
 
 /* /proc/PID/status: ids, no supplementary group, the five capability sets, no_new_privs, seccomp filter mode. */
@@ -35,15 +36,18 @@ must_check int verify_status(const char *text, const struct verify_expected *exp
 must_check int verify_map(const char *text, const char *what, const struct verify_range ranges[2], struct error *err);
 
 /*
- * /proc/PID/mountinfo: "/" is read-only; whatever is writable is nosuid and nodev, and of a type that the isolation
- * makes itself; only devpts has devices, besides single device nodes.
+ * /proc/PID/mountinfo: "/" is read-only; every mount is nosuid and passes nothing on; whatever is writable is nodev, but
+ * for devpts, and of a type that the isolation makes itself, but for `home`.
  */
-must_check int verify_mounts(const char *text, struct error *err);
+must_check int verify_mounts(const char *text, const char *home, struct error *err);
 
 /* /proc/PID/net/dev: the loopback interface and no other. */
 must_check int verify_interfaces(const char *text, struct error *err);
 
-/* All of the above on a process, its namespaces (none is the monitor's, but see user_namespace) and its cgroups. */
+/*
+ * All of the above on a process, its namespaces (none is the monitor's, but see user_namespace), its cgroups and their
+ * limits.
+ */
 must_check int verify_process(pid_t pid, const struct verify_expected *expected, struct error *err);
 
 #endif

@@ -123,9 +123,11 @@ int verify_process(pid_t pid, const struct verify_expected *expected, struct err
         if (r >= 0)
                 r = check_cgroup(pid, expected->cgroup, err);
         if (r >= 0)
+                r = cgroup_verify(expected->cgroup, err);
+        if (r >= 0)
                 r = read_text(proc, "mountinfo", &mounts, err);
         if (r >= 0)
-                r = verify_mounts(mounts, err);
+                r = verify_mounts(mounts, expected->home, err);
         if (r >= 0)
                 r = read_text(proc, "net/dev", &interfaces, err);
         return r < 0 ? r : verify_interfaces(interfaces, err);

@@ -52,11 +52,12 @@ static int make_tree(void **state)
 
 static int remove_tree(void **state)
 {
+        cleanup_close int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
         struct tree *tree = *state;
         struct error err = ERROR_INIT;
 
         (void)close(tree->fd);
-        return fd_remove_tree(AT_FDCWD, tree->path, &err);
+        return fd_remove_tree(tmp, tree->path + strlen("/tmp/"), &err);
 }
 
 static const struct cgroup_limits limits = {
@@ -120,6 +121,88 @@ static void test_io(void **state)
         assert_int_equal(unlinkat(tree->fd, "io.max", 0), 0);
         assert_int_equal(symlinkat("/dev/null", tree->fd, "io.max"), 0);
         assert_true(cgroup_v2_limit(tree->fd, &limits, &err) < 0);
+}
+
+/* A file holds another value than the policy's: the self-test says which, what it should be, and what it is. */
+struct change {
+        const char *name, *value, *expected;
+};
+
+static void assert_differs(const struct change *change, int r, const struct error *err)
+{
+        assert_int_equal(r, -EPERM);
+        if (strstr(err->text, "self-test: ") == NULL || strstr(err->text, change->name) == NULL ||
+            strstr(err->text, change->expected) == NULL || strstr(err->text, change->value) == NULL)
+                fail_msg("%s set to \"%s\": \"%s\"", change->name, change->value, err->text);
+}
+
+static void test_self_test(void **state)
+{
+        static const struct change changes[] = {
+                { "memory.max", "max", "should be \"67108864\" and is" },
+                { "memory.max", "67108865", "should be \"67108864\" and is" },
+                { "memory.swap.max", "max", "should be \"4096\" and is" },
+                { "pids.max", "max", "should be \"50\" and is" },
+                { "cpu.max", "max 20000", "should be \"10000 20000\" and is" },
+                { "cpu.max", "10000 10000", "should be \"10000 20000\" and is" },
+                { "io.max", "8:0 rbps=10000 wbps=max", "should be \"rbps=1000 wbps=max\" and is" },
+                { "io.max", "8:16 rbps=1000 wbps=max", "should be \"rbps=1000 wbps=max\" and is" },
+        };
+        const struct tree *tree = *state;
+        struct error err = ERROR_INIT;
+
+        put_empty(tree);
+        assert_int_equal(cgroup_v2_limit(tree->fd, &limits, &err), 0);
+        assert_int_equal(cgroup_v2_verify(tree->fd, tree->path, &limits, &err), 0);
+        put(tree, "io.max", "8:0 rbps=1000 wbps=max riops=max wiops=max\n");
+        assert_int_equal(cgroup_v2_verify(tree->fd, tree->path, &limits, &err), 0);
+        for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+                struct change change = changes[i];
+                char was[256];
+
+                assert_int_equal(fd_read_file_at(tree->fd, change.name, was, sizeof(was), &err), 0);
+                put(tree, change.name, change.value);
+                change.value = strncmp(change.value, "8:", 2) == 0 ? "and is" : change.value;
+                assert_differs(&change, cgroup_v2_verify(tree->fd, tree->path, &limits, &err), &err);
+                put(tree, change.name, was);
+        }
+        assert_int_equal(cgroup_v2_verify(tree->fd, tree->path, &limits, &err), 0);
+        assert_int_equal(unlinkat(tree->fd, "pids.max", 0), 0);
+        assert_int_equal(cgroup_v2_verify(tree->fd, tree->path, &limits, &err), -ENOENT);
+}
+
+static void test_self_test_of_v1(void **state)
+{
+        static const struct change changes[] = {
+                { "memory.limit_in_bytes", "9223372036854771712", "should be \"67108864\" and is" },
+                { "memory.memsw.limit_in_bytes", "9223372036854771712", "should be \"67112960\" and is" },
+                { "pids.max", "max", "should be \"50\" and is" },
+                { "cpu.cfs_quota_us", "-1", "should be \"10000\" and is" },
+                { "cpu.cfs_period_us", "100000", "should be \"20000\" and is" },
+                { "blkio.throttle.read_bps_device", "8:0 1001\n", "should be \"1000\" and is \"1001\"" },
+        };
+        static const char controllers[] = "memory,pids,cpu,blkio";
+        const struct tree *tree = *state;
+        struct error err = ERROR_INIT;
+
+        put(tree, "memory.limit_in_bytes", "67108864\n");
+        put(tree, "memory.memsw.limit_in_bytes", "67112960\n");
+        put(tree, "pids.max", "50\n");
+        put(tree, "cpu.cfs_quota_us", "10000\n");
+        put(tree, "cpu.cfs_period_us", "20000\n");
+        put(tree, "blkio.throttle.read_bps_device", "8:0 1000\n");
+        assert_int_equal(cgroup_v1_verify(tree->fd, tree->path, controllers, &limits, &err), 0);
+        assert_int_equal(cgroup_v1_verify(tree->fd, tree->path, "", &limits, &err), 0);
+        for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+                struct change change = changes[i];
+                char was[256];
+
+                assert_int_equal(fd_read_file_at(tree->fd, change.name, was, sizeof(was), &err), 0);
+                put(tree, change.name, change.value);
+                change.value = strncmp(change.value, "8:", 2) == 0 ? "and is" : change.value;
+                assert_differs(&change, cgroup_v1_verify(tree->fd, tree->path, controllers, &limits, &err), &err);
+                put(tree, change.name, was);
+        }
 }
 
 /* Every file that a limit needs is missing in turn: an error that names it. */
@@ -214,6 +297,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_limits, make_tree, remove_tree),
                 cmocka_unit_test_setup_teardown(test_io, make_tree, remove_tree),
+                cmocka_unit_test_setup_teardown(test_self_test, make_tree, remove_tree),
+                cmocka_unit_test_setup_teardown(test_self_test_of_v1, make_tree, remove_tree),
                 cmocka_unit_test_setup_teardown(test_missing_file, make_tree, remove_tree),
                 cmocka_unit_test_setup_teardown(test_read_back, make_tree, remove_tree),
                 cmocka_unit_test_setup_teardown(test_enable, make_tree, remove_tree),

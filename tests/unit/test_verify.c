@@ -91,7 +91,8 @@ static void mounts_must_be_as_designed(void **state)
                 ROOT_LINE "31 30 0:31 / /tmp rw,nosuid,nodev,relatime - tmpfs tmpfs rw\n",
                 ROOT_LINE "32 30 0:32 / /dev/pts rw,nosuid,noexec - devpts devpts rw,gid=5\n",
                 ROOT_LINE "33 30 0:5 /null /dev/null ro,nosuid,noexec - devtmpfs udev rw\n",
-                ROOT_LINE "34 30 8:1 /usr /usr ro,nosuid,nodev shared:1 master:2 - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "34 30 8:1 /usr /usr ro,nosuid,nodev - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "35 30 8:1 /h /home/a\\040b rw,nosuid,nodev - ext4 /dev/sda1 rw\n",
         };
         static const char *const bad[] = {
                 "",
@@ -99,6 +100,11 @@ static void mounts_must_be_as_designed(void **state)
                 ROOT_LINE "31 30 0:31 / /tmp rw,nosuid,relatime - tmpfs tmpfs rw\n",
                 ROOT_LINE "31 30 0:31 / /tmp rw,nodev,relatime - tmpfs tmpfs rw\n",
                 ROOT_LINE "34 30 8:1 /usr /usr ro,nodev - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "34 30 8:1 /usr /usr ro,nosuid,nodev shared:1 - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "34 30 8:1 /usr /usr ro,nosuid,nodev master:2 - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "34 30 8:1 /usr /usr rw,nosuid,nodev - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "35 30 8:1 /h /home/a\\040bc rw,nosuid,nodev - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "35 30 8:1 /h /home/a rw,nosuid,nodev - ext4 /dev/sda1 rw\n",
                 ROOT_LINE "garbage\n",
                 "31 30 0:31 / /tmp rw,nosuid,nodev - tmpfs tmpfs rw\n",
         };
@@ -106,9 +112,9 @@ static void mounts_must_be_as_designed(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-                assert_int_equal(verify_mounts(good[i], &err), 0);
+                assert_int_equal(verify_mounts(good[i], "/home/a b", &err), 0);
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-                assert_true(verify_mounts(bad[i], &err) < 0);
+                assert_true(verify_mounts(bad[i], "/home/a b", &err) < 0);
 }
 
 static void only_loopback_passes(void **state)
