@@ -19,6 +19,20 @@ JAIL_LAB = $(O)/tests/lib/jail_lab.o $(O)/tests/lib/jail_facts.o
 
 $(JAIL_TESTS): $(JAIL_LAB) | $(PROBES)
 
+# Of a build with FAULTS=1 alone: the mutation proof, and the unit tests that go red when a switch leaves out what they
+# are about (common/fault_switches.def).
+MUTATION_TESTS = $(sort $(shell sed -nE 's/^SWITCH\(.*, (test_[a-z_]+)\)$$/\1/p' common/fault_switches.def))
+
+$(O)/tests/test_jail_mutation: $(O)/tests/mutation/test_jail_mutation.o $(JAIL_LAB) $(TEST_OBJECTS) \
+                               $(O)/libvm.a $(O)/libpolicy.a $(O)/libcommon.a | $(PROBES)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lcmocka -lcap -lseccomp -liniparser
+
+mutation: all $(patsubst %,$(O)/tests/%,$(filter-out test_mutation test_side_doors,$(MUTATION_TESTS)))
+
+.PHONY: mutation
+
 $(O)/tests/jail_run: $(O)/tests/lib/jail_run.o $(JAIL_LAB) $(TEST_OBJECTS) $(O)/libvm.a $(O)/libpolicy.a \
                      $(O)/libcommon.a | $(PROBES)
 	$(say) LINK $@

@@ -91,6 +91,9 @@ struct jail_step {
 /* The list, in order. */
 const struct jail_step *jail_steps(size_t *ret_count);
 
+/* Run one, unless it is not of the jail's tier. */
+must_check int jail_run_step(struct jail *jail, const struct jail_step *step, struct error *err);
+
 /*
  * Run the steps of one phase. The first that fails ends it; the text begins with the step's name. In a build with
  * FAULTS=1 each is a point to fail or to leave out.

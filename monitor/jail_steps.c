@@ -4,6 +4,7 @@
 #include "monitor/jail.h"
 
 #include "common/fault.h"
+#include "monitor/jail_break.h"
 
 #include <errno.h>
 
@@ -68,18 +69,24 @@ const struct jail_step *jail_steps(size_t *ret_count)
         return steps;
 }
 
+int jail_run_step(struct jail *jail, const struct jail_step *step, struct error *err)
+{
+        int r;
+
+        if ((step->tiers == JAIL_ONLY && !jail->user_namespace) || OMIT_POINT(step->name))
+                return 0;
+        r = FAULT_POINT(step->name) ? error_errno(err, EIO, "injected fault") : step->run(jail, err);
+        if (r >= 0)
+                r = jail_break(step->name, err);
+        return r < 0 ? error_prefix(err, "cannot make the jail (step \"%s\")", step->name) : 0;
+}
+
 int jail_run_steps(struct jail *jail, enum jail_phase phase, struct error *err)
 {
-        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-                const struct jail_step *step = &steps[i];
-                int r;
+        int r = 0;
 
-                if (step->phase != phase || (step->tiers == JAIL_ONLY && !jail->user_namespace) ||
-                    OMIT_POINT(step->name))
-                        continue;
-                r = FAULT_POINT(step->name) ? error_errno(err, EIO, "injected fault") : step->run(jail, err);
-                if (r < 0)
-                        return error_prefix(err, "cannot make the jail (step \"%s\")", step->name);
-        }
-        return 0;
+        for (size_t i = 0; r >= 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+                if (steps[i].phase == phase)
+                        r = jail_run_step(jail, &steps[i], err);
+        return r;
 }

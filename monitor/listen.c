@@ -2,6 +2,7 @@
 #include "monitor/listen.h"
 
 #include "common/cleanup.h"
+#include "common/fault.h"
 #include "common/process.h"
 #include "common/seqpacket.h"
 #include "monitor/log.h"
@@ -127,7 +128,7 @@ int listen_run(const char *socket_path, struct error *err)
         r = sweep_run(err);
         if (r < 0)
                 log_line(LOG_ERR, "sweep: %s", err->text);
-        listen_fd = seqpacket_listen(socket_path, 0600, BACKLOG, err);
+        listen_fd = seqpacket_listen(socket_path, OMIT_POINT("mode of the control socket") ? 0666 : 0600, BACKLOG, err);
         if (listen_fd < 0)
                 return listen_fd;
         /* Loads the name service's modules once, here, instead of once in every monitor. */

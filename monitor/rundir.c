@@ -2,6 +2,7 @@
 #include "monitor/rundir.h"
 
 #include "common/cleanup.h"
+#include "common/fault.h"
 #include "common/fd.h"
 #include "common/paths.h"
 #include "common/process.h"
@@ -23,7 +24,7 @@ int rundir_open(struct rundir *ret, struct error *err)
         if (rundir.runtime_fd < 0)
                 return error_errno(err, errno, "cannot open %s", AGENTSH_RUNTIME_DIR);
         r = fd_check_root_owned(rundir.runtime_fd, S_IFDIR, AGENTSH_RUNTIME_DIR, err);
-        if (r >= 0 && fchmod(rundir.runtime_fd, 0711) < 0)
+        if (r >= 0 && fchmod(rundir.runtime_fd, OMIT_POINT("mode of /run/agentsh") ? 0755 : 0711) < 0)
                 r = error_errno(err, errno, "cannot set the mode of %s", AGENTSH_RUNTIME_DIR);
         if (r >= 0)
                 r = fd_make_dir(rundir.runtime_fd, "sessions", 0711, &rundir.sessions_fd, err);
@@ -92,7 +93,7 @@ int rundir_create(struct rundir *rundir, struct error *err)
         rundir->fd = fd_open_beneath(rundir->sessions_fd, id, O_RDONLY | O_DIRECTORY, 0, err);
         if (rundir->fd < 0)
                 return rundir->fd;
-        if (fchmod(rundir->fd, 0711) < 0)
+        if (fchmod(rundir->fd, OMIT_POINT("mode of the session") ? 0777 : 0711) < 0)
                 return error_errno(err, errno, "cannot set the mode of the session's directory");
         return lock_session(rundir->fd, O_CREAT | O_EXCL, &rundir->lock_fd, err);
 }

@@ -42,12 +42,13 @@ static int check_audit(struct session *session, struct error *err)
         return audit_check(err);
 }
 
+static int open_runtime(struct session *session, struct error *err)
+{
+        return rundir_open(&session->rundir, err);
+}
+
 static int take_slot(struct session *session, struct error *err)
 {
-        int r = rundir_open(&session->rundir, err);
-
-        if (r < 0)
-                return r;
         return slot_take(session->rundir.runtime_fd, session->account.policy.account,
                          session->account.policy.max_sessions, &session->slot_fd, err);
 }
@@ -147,7 +148,8 @@ static int bind_attach(struct session *session, struct error *err)
         if (r < 0)
                 return r;
         session_socket_path(session, path, sizeof(path));
-        session->attach_fd = seqpacket_listen(path, 0600, ATTACH_BACKLOG, err);
+        session->attach_fd = seqpacket_listen(path, OMIT_POINT("mode of the attach socket") ? 0666 : 0600,
+                                              ATTACH_BACKLOG, err);
         if (session->attach_fd < 0)
                 return session->attach_fd;
         if (fchownat(session->rundir.fd, SESSION_ATTACH_SOCKET, session->account.uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) <
@@ -225,9 +227,10 @@ static const struct step {
         const char *name;
         int (*run)(struct session *session, struct error *err);
 } steps[] = {
-        { "preparation", check_prepared },    { "audit log", check_audit },          { "session slot", take_slot },
-        { "runtime directory", make_rundir }, { "init configuration", fill_config }, { "cgroup", make_cgroup },
-        { "state file", write_state },        { "variables file", write_keep },      { "attach socket", bind_attach },
+        { "preparation", check_prepared }, { "audit log", check_audit },         { "open runtime", open_runtime },
+        { "session slot", take_slot },     { "runtime directory", make_rundir }, { "init configuration", fill_config },
+        { "cgroup", make_cgroup },         { "state file", write_state },        { "variables file", write_keep },
+        { "attach socket", bind_attach },
 };
 
 #ifdef AGENTSH_FAULTS
@@ -304,7 +307,7 @@ static int start_isolation(struct session *session, struct error *err)
                 (void)snprintf(session->state.tier, sizeof(session->state.tier), "%s, %s", session->account.tier->name,
                                session->isolation.detail);
         r = session_state_write(session->rundir.fd, &session->state, err);
-        return r < 0 ? r : privilege_reduce(err);
+        return r < 0 || OMIT_POINT("monitor privileges") ? r : privilege_reduce(err);
 }
 
 int session_start(struct session *session, struct error *err)

@@ -7,6 +7,7 @@
 #include "monitor/jail.h"
 
 #include "common/cleanup.h"
+#include "common/fault.h"
 #include "common/fd.h"
 #include "common/paths.h"
 #include "common/process.h"
@@ -107,6 +108,8 @@ static bool is_hangup(int r)
 
 int jail_prepare(struct tier_ahead *ahead, struct error *err)
 {
+        if (FAULT_POINT("network ahead"))
+                return error_errno(err, EIO, "injected fault");
         return ahead->network_fd >= 0 ? 0 : net_make_namespace(&ahead->network_fd, err);
 }
 

@@ -2,6 +2,7 @@
 #include "pam_module/client.h"
 
 #include "common/cleanup.h"
+#include "common/fault.h"
 #include "common/paths.h"
 #include "common/process.h"
 #include "common/seqpacket.h"
@@ -43,7 +44,7 @@ int client_connect(const char *path, uint64_t deadline, struct error *err)
         r = seqpacket_peer_uid(fd, &uid, err);
         if (r < 0)
                 return r;
-        if (uid != 0)
+        if (uid != 0 && !OMIT_POINT("monitor of root"))
                 return error_text(err, EPERM, "the listener of %s is uid %u and not root", path, (unsigned)uid);
         return TAKE_FD(fd);
 }

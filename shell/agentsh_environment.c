@@ -2,6 +2,7 @@
 #include "shell/agentsh_environment.h"
 
 #include "common/attach.h"
+#include "common/fault.h"
 #include "common/paths.h"
 
 #include <string.h>
@@ -50,7 +51,7 @@ size_t environment_filter(const char *patterns, char *const *environment, char *
         for (; *environment != NULL && count < ENVIRONMENT_STRINGS_MAX; environment++) {
                 size_t name = name_length(*environment), size;
 
-                if (name == 0 || !environment_matches(patterns, *environment, name))
+                if (name == 0 || (!environment_matches(patterns, *environment, name) && !OMIT_POINT("keep list")))
                         continue;
                 if (name == strlen(AGENTSH_SOCKET_VARIABLE) && memcmp(*environment, AGENTSH_SOCKET_VARIABLE, name) == 0)
                         continue;

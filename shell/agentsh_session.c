@@ -2,6 +2,7 @@
 #include "shell/agentsh_session.h"
 
 #include "common/cleanup.h"
+#include "common/fault.h"
 #include "common/fd.h"
 #include "common/parse.h"
 #include "common/paths.h"
@@ -54,7 +55,7 @@ static int open_checked(const char *path, int *ret_fd, struct error *err)
                         return error_errno(err, errno, "cannot open the session's directory (at \"%s\")", component);
                 cleanup_close_fd(&fd);
                 fd = next;
-                r = fd_check_root_owned(fd, S_IFDIR, component, err);
+                r = OMIT_POINT("directories of root") ? 0 : fd_check_root_owned(fd, S_IFDIR, component, err);
                 if (r < 0)
                         return r;
                 path += length;
@@ -70,7 +71,7 @@ static int check_listener(int socket, struct error *err)
 
         if (r < 0)
                 return r;
-        if (uid != 0)
+        if (uid != 0 && !OMIT_POINT("listener of root"))
                 return error_text(err, EPERM, "the session's socket belongs to uid %u, not to root", (unsigned)uid);
         return 0;
 }

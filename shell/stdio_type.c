@@ -1,6 +1,7 @@
 /* stdio_type.c - one table of what may be a standard stream inside. */
 #include "shell/stdio_type.h"
 
+#include "common/fault.h"
 #include "shell/terminal.h"
 
 #include <errno.h>
@@ -13,6 +14,13 @@
 #include <sys/vfs.h>
 
 #define MEMORY_DEVICES 1 /* the major number of /dev/null and its kin */
+
+static int refuse(const char *what, const char *remedy, struct error *err)
+{
+        if (OMIT_POINT_OF("refuse", what))
+                return 0;
+        return error_text(err, EINVAL, "is %s; %s", what, remedy);
+}
 
 /* Linux's fixed minor numbers: null 3, zero 5, full 7, random 8, urandom 9. */
 static bool is_harmless_device(dev_t device)
@@ -51,11 +59,11 @@ static int check_file(int fd, int flags, struct error *err)
         struct statfs fs;
 
         if ((flags & O_ACCMODE) == O_RDWR)
-                return error_text(err, EINVAL, "is a file open for both reading and writing; open it for one of them");
+                return refuse("a file open for both reading and writing", "open it for one of them", err);
         if (fstatfs(fd, &fs) < 0)
                 return error_errno(err, errno, "cannot be examined");
         if (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == NSFS_MAGIC)
-                return error_text(err, EINVAL, "is a file of /proc; copy it through a pipe");
+                return refuse("a file of /proc", "copy it through a pipe", err);
         return 0;
 }
 
@@ -77,23 +85,26 @@ static int check_device(int fd, dev_t device, enum stdio_type *ret, struct error
 
 int stdio_type(int fd, enum stdio_type *ret, struct error *err)
 {
+        static const char streams[] = "only streams may be passed in";
         int flags = fcntl(fd, F_GETFL), r = 0;
         struct stat st;
 
         if (flags < 0 || fstat(fd, &st) < 0)
                 return error_errno(err, errno, "cannot be examined");
         if ((flags & O_PATH) != 0)
-                return error_text(err, EINVAL, "is an O_PATH descriptor; only streams may be passed in");
+                r = refuse("an O_PATH descriptor", streams, err);
+        if (r < 0)
+                return r;
         if (S_ISCHR(st.st_mode))
                 return check_device(fd, st.st_rdev, ret, err);
         if (S_ISREG(st.st_mode))
                 r = check_file(fd, flags, err);
         else if (S_ISSOCK(st.st_mode) && !is_fixed_socket(fd))
-                r = error_text(err, EINVAL, "is a socket; only connected unix stream sockets may be passed in");
+                r = refuse("a socket", "only connected unix stream sockets may be passed in", err);
         else if (S_ISDIR(st.st_mode))
-                r = error_text(err, EINVAL, "is a directory; only streams may be passed in");
+                r = refuse("a directory", streams, err);
         else if (S_ISBLK(st.st_mode))
-                r = error_text(err, EINVAL, "is a block device; only streams may be passed in");
+                r = refuse("a block device", streams, err);
         else if (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
                 r = error_text(err, EINVAL, "is of a kind that may not be passed in");
         if (r < 0)

@@ -3,6 +3,9 @@
 
 #include "common/cleanup.h"
 
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct fact {
@@ -53,6 +57,10 @@ static const struct fact identity[] = {
         { "limit_nice", "0:0" },
         { "limit_rtprio", "0:0" },
         { "limit_stack", "8388608:-1" },
+        { "limit_data", "-1:-1" },
+        { "limit_rss", "-1:-1" },
+        { "limit_locks", "-1:-1" },
+        { "limit_rttime", "-1:-1" },
 };
 
 /* With a user namespace, and without: there the maps are the host's, and processes count for all sessions (two). */
@@ -66,6 +74,15 @@ static const struct fact of_chroot[] = {
         { "setgroups", "allow" },
         { "uid_map", "         0          0 4294967295" },
         { "limit_nproc", "2176:2176" },
+};
+
+/* What must be covered, or be read-only, where the host has it. */
+static const char *const proc_masks[] = {
+#define PROC_HIDE(path)     "/proc/" path,
+#define PROC_READONLY(path) "/proc/" path,
+#include "monitor/jail_proc.def"
+#undef PROC_HIDE
+#undef PROC_READONLY
 };
 
 static const char *const view_lines[] = {
@@ -215,10 +232,51 @@ unsigned jail_facts_count(const char *text, const char *key)
         return count;
 }
 
+/*
+ * Soft limits that no jail has; the hard ones stay, so that nobody needs a capability to raise them again. Of memory
+ * they leave what AddressSanitizer maps.
+ */
+static void spoil_limits(void)
+{
+        static const struct {
+                int kind;
+                rlim_t soft;
+        } limits[] = { { RLIMIT_CORE, 0 },          { RLIMIT_CPU, 600 },          { RLIMIT_STACK, 4 << 20 },
+                       { RLIMIT_AS, 1UL << 46 },    { RLIMIT_DATA, 1UL << 46 },   { RLIMIT_RSS, 1UL << 44 },
+                       { RLIMIT_LOCKS, 1UL << 20 }, { RLIMIT_RTTIME, 1UL << 44 }, { RLIMIT_NICE, 1 },
+                       { RLIMIT_RTPRIO, 1 } };
+
+        static const struct rlimit more = { 16 << 20, 16 << 20 };
+
+        /* Where root may. */
+        (void)setrlimit(RLIMIT_MEMLOCK, &more);
+        (void)setrlimit(RLIMIT_MSGQUEUE, &more);
+        for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+                struct rlimit limit;
+
+                (void)getrlimit((__rlimit_resource_t)limits[i].kind, &limit);
+                limit.rlim_cur = limits[i].soft;
+                if (limit.rlim_max < limit.rlim_cur)
+                        limit.rlim_max = limit.rlim_cur;
+                (void)setrlimit((__rlimit_resource_t)limits[i].kind, &limit);
+        }
+}
+
+/* A key that everybody may find who has got the keyring. */
+static void spoil_keyring(void)
+{
+        long keyring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "agentsh-test");
+        long key = keyring < 0 ? -1 : syscall(SYS_add_key, "user", JAIL_FACTS_KEY, "x", 1UL, KEY_SPEC_SESSION_KEYRING);
+
+        (void)syscall(SYS_keyctl, KEYCTL_SETPERM, key, 0x3f3f3f3fL);
+        (void)syscall(SYS_keyctl, KEYCTL_SETPERM, keyring, 0x3f3f3f3fL);
+}
+
 void jail_facts_spoil_caller(void)
 {
-        static const struct rlimit core = { 0, RLIM_INFINITY }, cpu = { 600, RLIM_INFINITY };
+        static const gid_t groups[] = { 27, 44 };
         FILE *score = fopen("/proc/self/oom_score_adj", "we");
+        int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         cpu_set_t one;
         sigset_t all;
 
@@ -230,9 +288,11 @@ void jail_facts_spoil_caller(void)
         (void)sigprocmask(SIG_BLOCK, &all, NULL);
         (void)signal(SIGHUP, SIG_IGN);
         (void)signal(SIGPIPE, SIG_IGN);
-        (void)setrlimit(RLIMIT_CORE, &core);
-        (void)setrlimit(RLIMIT_CPU, &cpu);
+        (void)setgroups(sizeof(groups) / sizeof(groups[0]), groups);
+        (void)dup2(directory, 50);
         (void)umask(0777);
+        spoil_limits();
+        spoil_keyring();
         if (score != NULL) {
                 (void)fputs("200", score);
                 (void)fclose(score);
@@ -320,6 +380,10 @@ static void check_mount(const char *path, const char *options, char *ret, size_t
                 wrong(ret, size, "%s is without nosuid: %s", path, options);
         if (strstr(options, "nodev") == NULL && !device)
                 wrong(ret, size, "%s is without nodev: %s", path, options);
+        /* Terminals' names and what hides a part of /proc are no programs. */
+        if (strstr(options, "noexec") == NULL &&
+            (strcmp(path, "/proc") == 0 || (device && access(path, R_OK) == 0 && strncmp(path, "/dev/", 5) == 0)))
+                wrong(ret, size, "%s is without noexec: %s", path, options);
         if (strncmp(options, "ro,", 3) != 0 && !may_write)
                 wrong(ret, size, "%s is writable: %s", path, options);
 }
@@ -342,6 +406,13 @@ static void check_mounts(const char *text, char *ret, size_t size)
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
                 if (!seen[i])
                         wrong(ret, size, "nothing is mounted on %s", needed[i]);
+        for (size_t i = 0; i < sizeof(proc_masks) / sizeof(proc_masks[0]); i++) {
+                char line[128];
+
+                (void)snprintf(line, sizeof(line), "mount %s=", proc_masks[i]);
+                if (access(proc_masks[i], F_OK) == 0 && strstr(text, line) == NULL)
+                        wrong(ret, size, "%s is not covered", proc_masks[i]);
+        }
 }
 
 static void check_fds(const char *text, char *ret, size_t size)
@@ -405,7 +476,7 @@ void jail_facts_check(struct jail_lab *lab, char *ret, size_t size)
         (void)snprintf(pid, sizeof(pid), "%d", (int)getpid() > 100 ? (int)getpid() : 100000);
         who = jail_facts_probe(lab, "probe_identity", NULL, NULL, ret, size);
         view = jail_facts_probe(lab, "probe_view", NULL, NULL, ret, size);
-        tried = jail_facts_probe(lab, "probe_escape", pid, "agentsh-test-key", ret, size);
+        tried = jail_facts_probe(lab, "probe_escape", pid, JAIL_FACTS_KEY, ret, size);
         if (who == NULL || view == NULL || tried == NULL)
                 return;
         check_identity(who, jail_has_user_namespace(&lab->policy), ret, size);

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define JAIL_FACTS_KEY "agentsh-test-key" /* in the session keyring of a spoiled caller */
+
 /* Make the calling process as unlike a fresh login as an unlucky caller can: what of it gets inside is a fault. */
 void jail_facts_spoil_caller(void);
 

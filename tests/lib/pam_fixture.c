@@ -40,6 +40,9 @@ void pam_fixture_add_policy(const char *user)
         FILE *file;
 
         (void)mkdir(PAM_TEST_DIR "/etc", 0755);
+        /* A test that failed may have left it moved away. */
+        (void)unlink(PAM_TEST_DIR "/etc/accounts");
+        (void)rename(PAM_TEST_DIR "/etc/accounts-away", PAM_TEST_DIR "/etc/accounts");
         (void)mkdir(PAM_TEST_DIR "/etc/accounts", 0755);
         policy_path(path, sizeof(path), user);
         /* A test that failed may have left a link. */

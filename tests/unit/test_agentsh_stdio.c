@@ -14,7 +14,10 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 /* Takes the fd over. 0: passed, 1: a terminal, else -errno. */
@@ -87,6 +90,34 @@ static void refused(void **state)
         assert_int_equal(type_of(socket_pair(SOCK_DGRAM)), -EINVAL);
         assert_int_equal(type_of(socket_pair(SOCK_SEQPACKET)), -EINVAL);
         assert_int_equal(type_of(-1), -EBADF);
+}
+
+/* A node of one's own for the first block device that opens: those of /dev are the host's, and may not be there. */
+static int open_block_device(void)
+{
+        static const unsigned majors[] = { 7 /* loop */, 254, 253, 259, 8, 252 };
+        char name[64];
+        int fd = -1;
+
+        (void)snprintf(name, sizeof(name), "/tmp/agentsh-block-%d", (int)getpid());
+        for (size_t i = 0; fd < 0 && i < sizeof(majors) / sizeof(majors[0]); i++) {
+                if (mknod(name, S_IFBLK | 0600, makedev(majors[i], 0)) == 0)
+                        fd = open(name, O_RDONLY | O_CLOEXEC);
+                (void)unlink(name);
+        }
+        return fd;
+}
+
+static void block_devices(void **state)
+{
+        int fd = geteuid() == 0 ? open_block_device() : -1;
+
+        (void)state;
+        if (fd < 0) {
+                print_message("no block device can be opened here\n");
+                skip();
+        }
+        assert_int_equal(type_of(fd), -EINVAL);
 }
 
 /* Runs stdio_inspect in a child whose standard streams are these (-1: the terminal). Returns what the child says. */
@@ -166,10 +197,8 @@ static void sorting(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(passed),
-                cmocka_unit_test(terminals),
-                cmocka_unit_test(refused),
-                cmocka_unit_test(sorting),
+                cmocka_unit_test(passed),        cmocka_unit_test(terminals), cmocka_unit_test(refused),
+                cmocka_unit_test(block_devices), cmocka_unit_test(sorting),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

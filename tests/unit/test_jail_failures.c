@@ -1,9 +1,8 @@
 /*
- * test_jail_failures.c - a jail that cannot be made as it should be is not made: refusals, a failure of each step, and
- * each step left out (which the facts seen from inside have to show). Root; the latter two in a build with FAULTS=1.
+ * test_jail_failures.c - a jail that cannot be made as it should be is not made: refusals. Root. Failures and omissions
+ * of each step: tests/mutation.
  */
 #include "common/cleanup.h"
-#include "common/fault.h"
 #include "common/fd.h"
 #include "tests/lib/jail_facts.h"
 
@@ -337,125 +336,10 @@ static void stop_is_idempotent(void **state)
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-#ifdef AGENTSH_FAULTS
-static bool is_of_tier(const struct jail_step *step)
-{
-        return step->tiers == JAIL_AND_CHROOT || jail_has_user_namespace(&lab.policy);
-}
-
-static void each_step_fails_once(void **state)
-{
-        size_t count;
-        const struct jail_step *steps = jail_steps(&count);
-        const enum policy_tier *tier = *state;
-
-        open_lab();
-        lab.policy.tier = *tier;
-        for (size_t i = 0; i < count; i++) {
-                char text[128];
-
-                if (!is_of_tier(&steps[i]))
-                        continue;
-                (void)snprintf(text, sizeof(text), "(step \"%s\"): injected fault", steps[i].name);
-                assert_string_equal(tier_jail_step_name(i), steps[i].name);
-                assert_int_equal(setenv("AGENTSH_FAULT", steps[i].name, 1), 0);
-                assert_refused(text);
-        }
-        assert_null(tier_jail_step_name(count));
-        assert_int_equal(unsetenv("AGENTSH_FAULT"), 0);
-}
-
-/* What is wrong inside when `step` is left out (NULL: none is): "" when nothing is. */
-static void check_without(const char *step, char *ret, size_t size)
-{
-        struct error err = ERROR_INIT;
-
-        ret[0] = '\0';
-        if (step != NULL)
-                (void)setenv("AGENTSH_OMIT", step, 1);
-        if (jail_lab_start(&lab, &err) < 0)
-                (void)snprintf(ret, size, "%s", err.text);
-        (void)unsetenv("AGENTSH_OMIT");
-        if (ret[0] == '\0')
-                jail_facts_check(&lab, ret, size);
-        if (jail_lab_stop(&lab, &err) < 0)
-                (void)fprintf(stderr, "%s\n", err.text);
-}
-
-/* Steps whose absence cannot be seen in this jail, and why. */
-static bool cannot_be_seen(const char *step)
-{
-        static const char *const steps[] = {
-                "policy",          /* checks only */
-                "subordinate ids", /* fake_root only */
-                "enter cgroup",    /* no cgroup here: test of the whole session */
-                "private mounts",  /* this host's mounts may be private already */
-                "session keyring", /* the filter hides keyrings */
-                "groups",          /* the test has none to lose */
-                "self-test",       /* looks, changes nothing */
-                "bind to monitor", /* seen by ends_with_its_monitor only */
-                "proof",           /* looks, changes nothing */
-                "configure init",  /* init waits for ever: no answer */
-        };
-
-        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-                if (strcmp(step, steps[i]) == 0)
-                        return true;
-        return false;
-}
-
-static int omit_each(void)
-{
-        size_t count;
-        const struct jail_step *steps = jail_steps(&count);
-        char problem[512];
-        int unseen = 0;
-
-        jail_facts_spoil_caller();
-        check_without(NULL, problem, sizeof(problem));
-        if (problem[0] != '\0') {
-                (void)fprintf(stderr, "with all steps: %s\n", problem);
-                return 1;
-        }
-        for (size_t i = 0; i < count; i++) {
-                if (cannot_be_seen(steps[i].name) || !is_of_tier(&steps[i]))
-                        continue;
-                check_without(steps[i].name, problem, sizeof(problem));
-                (void)fprintf(stderr, "without %-20s %s\n", steps[i].name,
-                              problem[0] != '\0' ? problem : "NOT NOTICED");
-                unseen += problem[0] == '\0';
-        }
-        return unseen;
-}
-
-static void each_step_is_missed(void **state)
-{
-        const enum policy_tier *tier = *state;
-        pid_t pid;
-        int status;
-
-        open_lab();
-        lab.policy.tier = *tier;
-        (void)fflush(NULL);
-        pid = fork();
-        if (pid == 0)
-                _exit(omit_each());
-        assert_true(waitpid(pid, &status, 0) == pid);
-        assert_int_equal(status, 0);
-}
-#endif
-
 #define FAILURE(test) cmocka_unit_test_teardown(test, close_lab)
-#define FAILURE_IN(test, tier)                                 \
-        {                                                      \
-#test ", " #tier, test, NULL, close_lab, &tier \
-        }
 
 int main(void)
 {
-#ifdef AGENTSH_FAULTS
-        static enum policy_tier jail = TIER_JAIL, chroot = TIER_CHROOT;
-#endif
         const struct CMUnitTest tests[] = {
                 FAILURE(settings_of_other_versions),
                 FAILURE(root_as_agent),
@@ -469,12 +353,6 @@ int main(void)
                 FAILURE(probe_says_what_is_missing),
                 FAILURE(jail_without_user_namespaces),
                 FAILURE(stop_is_idempotent),
-#ifdef AGENTSH_FAULTS
-                FAILURE_IN(each_step_fails_once, jail),
-                FAILURE_IN(each_step_fails_once, chroot),
-                FAILURE_IN(each_step_is_missed, jail),
-                FAILURE_IN(each_step_is_missed, chroot),
-#endif
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
