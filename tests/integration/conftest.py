@@ -37,12 +37,12 @@ def installed(work):
     found = installation.Installation()
     found.begin()
     accounts.remove_left_over()
-    before = traces.cgroup_dirs()  # another container's on the same kernel, or what a killed run left: not this run's
+    traces.remove_left_over()
     yield found
     accounts.remove_left_over()
-    left = host.wait_until(lambda: not traces.cgroup_dirs() - before and not traces.runtime_entries(), 5)
+    left = host.wait_until(lambda: not traces.cgroup_dirs() and not traces.runtime_entries(), 5)
     found.end()
-    assert left, f"left behind: {traces.cgroup_dirs() - before} {traces.runtime_entries()}"
+    assert left, f"left behind: {traces.cgroup_dirs()} {traces.runtime_entries()}"
 
 
 @pytest.fixture(scope="session")

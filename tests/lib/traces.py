@@ -1,4 +1,5 @@
 """What sessions leave on the host: mounts, cgroups, runtime files, processes, namespaces. Used before and after."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -26,6 +27,13 @@ def cgroup_dirs():
                 found.add(base)
         dirs[:] = [d for d in dirs if d != "process_api"]
     return found
+
+
+def remove_left_over():
+    """Cgroups of an earlier run that was killed. A busy one stays, and fails the run's last check."""
+    for path in sorted(cgroup_dirs(), key=len, reverse=True):
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
 
 
 def mounts():
