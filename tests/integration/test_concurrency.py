@@ -123,7 +123,7 @@ def test_one_slow_client_does_not_block_others(agent, client, control):
         start = time.monotonic()
         for n in range(5):
             assert control.run(f"echo {n}").stdout == f"{n}\n"
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 10 * host.PATIENCE
     finally:
         end(stuck)
 

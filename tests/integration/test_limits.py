@@ -24,7 +24,7 @@ def quick(action, seconds):
     start = time.monotonic()
     action()
     taken = time.monotonic() - start
-    assert taken < seconds, f"took {taken:.1f} s"
+    assert taken < seconds * host.PATIENCE, f"took {taken:.1f} s"
     return taken
 
 
@@ -195,7 +195,7 @@ class TestTime:
         start = time.monotonic()
         done = client.run("sleep 60", timeout=30)
         assert done.returncode != 0
-        assert 1 < time.monotonic() - start < 8
+        assert 1 < time.monotonic() - start < 8 * host.PATIENCE
         host.wait_until(lambda: not agent.processes())
         assert installation.audit_lines(agent.name)[-1]["why"] == "session_time"
 
@@ -210,7 +210,7 @@ class TestTime:
         agent.policy({"limits": {"idle_time": "2s"}})
         start = time.monotonic()
         client.run("sleep 60", timeout=40)
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 20 * host.PATIENCE
         host.wait_until(lambda: not agent.processes())
         assert installation.audit_lines(agent.name)[-1]["why"] == "idle_time"
 

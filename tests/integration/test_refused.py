@@ -175,7 +175,7 @@ class TestOwnership:
                 path.mkdir()
             start = time.monotonic()
             assert_refused(su(agent.name))
-            assert time.monotonic() - start < 5
+            assert time.monotonic() - start < 5 * host.PATIENCE
         finally:
             if path.is_dir():
                 path.rmdir()
@@ -346,7 +346,7 @@ class TestMonitor:
                 dumb.listen(8)
                 start = time.monotonic()
                 assert_refused(su(agent.name), "monitor|no answer")
-                assert time.monotonic() - start < 60
+                assert time.monotonic() - start < 60 * host.PATIENCE
         finally:
             host.CONTROL.unlink(missing_ok=True)
             installation.start_listener()

@@ -221,7 +221,7 @@ def end(process, seconds=5):
 
 def wait_for_line(process, seconds=20):
     """First line of a client's standard output (bytes)."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * host.PATIENCE
     os.set_blocking(process.stdout.fileno(), False)
     data = b""
     while b"\n" not in data and time.monotonic() < deadline:
