@@ -17,12 +17,15 @@ MIRROR = os.environ.get("LAB_MIRROR", "http://deb.debian.org/debian")
 SECURITY_MIRROR = os.environ.get("LAB_SECURITY_MIRROR", "http://deb.debian.org/debian-security")
 DISK_SIZE = "6G"  # sparse
 NICE = ["nice", "-n", os.environ.get("LAB_NICE", "10")]
+# What is started here ends with us, however we end, and everything below it with it; its mounts are its own.
+CONTAINED = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 PACKAGES = """
     systemd systemd-sysv systemd-timesyncd dbus udev libpam-systemd rsyslog kmod initramfs-tools linux-image-cloud-amd64
     gcc make pkg-config libc6-dev libpam0g-dev libcap-dev libseccomp-dev libiniparser-dev passwd login
     openssh-server openssh-client openssh-sftp-server rsync git python3 python3-pytest python3-pexpect nodejs strace
     sudo cron at util-linux uidmap procps bubblewrap vim-tiny less iproute2 nftables binutils libcap2-bin perl cpio file
+    pamtester keyutils tmux xauth
 """.split()
 
 # Before the kernel is configured: an initramfs of just what finds the disk, which boots much faster when emulated.
@@ -80,7 +83,9 @@ exec "$tree/tests/lab/guest/run"
 # A compiler takes minutes when its processor is emulated: what install.sh and the integration tests have to build is
 # there already, as after an earlier run of theirs. They run make all the same.
 FOR_INSTALL = ["O=/root/agentsh/build/install-usr-local PREFIX=/usr/local all"]
-FOR_INTEGRATION = ["O=/root/agentsh/build all", "O=/root/agentsh/build/faults FAULTS=1 all"]
+BUILD = "/root/agentsh/build"
+PROBES = " ".join(f"{BUILD}/probes/{name}" for name in ("probe_identity", "probe_view", "probe_escape"))
+FOR_INTEGRATION = [f"O={BUILD} all {PROBES}", f"O={BUILD}/faults FAULTS=1 all"]
 
 
 def sources(suite):
@@ -105,11 +110,13 @@ class Image:
 
     def unreachable(self):
         """What is wrong with the archive that the image would be made from; empty: nothing."""
-        try:
-            with urllib.request.urlopen(f"{MIRROR}/dists/{self.suite}/Release", timeout=30):
-                return ""
-        except OSError as problem:
-            return f"{MIRROR}: {problem}"
+        for url in (f"{MIRROR}/dists/{self.suite}", f"{SECURITY_MIRROR}/dists/{self.suite}-security"):
+            try:
+                with urllib.request.urlopen(f"{url}/Release", timeout=30):
+                    pass
+            except OSError as problem:
+                return f"{url}: {problem}"
+        return ""
 
     def make(self, log):
         """Make it unless it is there. `log`: an open file. True when it had to be made."""
@@ -143,6 +150,7 @@ class Image:
         (work / "lab-start").chmod(0o755)
         run(["mmdebstrap", "--variant=minbase", "--mode=root", "--dpkgopt=force-unsafe-io",
              "--aptopt=APT::Install-Recommends \"false\"",
+             "--aptopt=Acquire::Retries \"3\"", "--aptopt=Acquire::http::Timeout \"30\"",
              f"--essential-hook={INITRAMFS}", f"--include={','.join(PACKAGES)}",
              f"--customize-hook=copy-in {work}/lab.service /etc/systemd/system",
              f"--customize-hook=copy-in {work}/lab-start /usr/local/sbin",
@@ -160,8 +168,7 @@ class Image:
         commands = "cd /root/agentsh && " + " && ".join(f"make -s -j$(nproc) {target}" for target in targets)
         script = (f'mount --bind "$1" "$2/root/agentsh" && mount -t proc proc "$2/proc" && '
                   f'mount --bind /dev "$2/dev" && exec chroot "$2" /bin/sh -c "{commands}"')
-        run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", str(tree),
-             str(self.root)], log)
+        run(["sh", "-c", script, "sh", str(tree), str(self.root)], log)
 
 
 def newest(directory, pattern):
@@ -171,7 +178,7 @@ def newest(directory, pattern):
 def run(argv, log):
     log.write(f"+ {' '.join(argv[:3])} ...\n")
     log.flush()
-    done = subprocess.run([*NICE, *argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False, timeout=1800,
-                          env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    done = subprocess.run([*NICE, *CONTAINED, *argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False,
+                          timeout=1800, env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     if done.returncode != 0:
         raise RuntimeError(f"{argv[0]} ended with status {done.returncode}, see {log.name}")

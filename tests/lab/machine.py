@@ -10,7 +10,7 @@ PROCESSORS = "2"
 
 
 class Machine:
-    """Starts with `with`; QEMU is ended by its pid in any case."""
+    """Starts with `with`; QEMU is ended by its pid in any case, and by the kernel when we are killed."""
 
     def __init__(self, image, tree, directory, tsc_khz):
         self.image, self.tree, self.tsc_khz = image, tree, tsc_khz
@@ -22,7 +22,7 @@ class Machine:
         # One thread: with several, QEMU now and then runs a stale int3 while the guest patches its own code.
         append = (f"root=/dev/vda rw console=ttyS0 panic=30 tsc_early_khz={self.tsc_khz} mitigations=off quiet "
                   "systemd.show_status=0")
-        return ["nice", "-n", NICE, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+        return ["nice", "-n", NICE, "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
                 "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max", "-smp", PROCESSORS, "-m", MEMORY,
                 "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append", append,
                 "-drive", f"file={self.image.disk},format=raw,if=none,id=root,snapshot=on,cache=unsafe",

@@ -10,12 +10,14 @@ def systemctl(*words):
     return host.run("systemctl", *words)
 
 
+@pytest.mark.quick
 def test_the_guest_is_what_it_should_be():
     assert os.readlink("/proc/1/exe").endswith("/systemd")
     assert host.run("stat", "-fc", "%T", "/sys/fs/cgroup").stdout == "cgroup2fs\n"
     assert systemctl("is-active", "ssh.service").stdout == "active\n"
 
 
+@pytest.mark.quick
 def test_nothing_is_missing():
     done = host.run("./install.sh", "--check-deps", cwd=host.TOP)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -33,6 +35,7 @@ def output(installation):
     return installation.stdout
 
 
+@pytest.mark.quick
 def test_install(installation):
     output = installation.stdout
     assert installation.returncode == 0, output + installation.stderr
@@ -40,12 +43,14 @@ def test_install(installation):
     assert "accounts that are no agents log in as before" in output
 
 
+@pytest.mark.quick
 def test_socket_is_active(output):
     assert systemctl("is-active", "agentsh.socket").stdout == "active\n"
     assert systemctl("is-enabled", "agentsh.socket").stdout == "enabled\n"
     assert systemctl("list-units", "--no-legend", "agentsh@*").stdout == ""
 
 
+@pytest.mark.quick
 def test_units_are_valid(output):
     done = host.run("systemd-analyze", "verify", "--man=no", "agentsh.socket", "agentsh@x.service", "agentsh.slice",
                     timeout=120)
@@ -60,6 +65,7 @@ def test_demo(output):
     assert re.search("agent-demo", done.stdout)
 
 
+@pytest.mark.quick
 def test_nothing_failed(output):
     failed = systemctl("list-units", "--failed", "--no-legend", "--plain").stdout
     assert failed == ""

@@ -8,6 +8,7 @@ import lab
 import pytest
 from sshd import Client, environment
 
+pytestmark = pytest.mark.quick
 DIRECTORY = pathlib.Path("/var/lib/lab")
 
 

@@ -18,7 +18,8 @@ def session(request, agent, client):
 class TestStaysAlive:
     """Nothing of this touches a session, nor its limits."""
 
-    @pytest.mark.parametrize("words", [["daemon-reload"], ["daemon-reexec"], ["restart", "ssh.service"],
+    @pytest.mark.parametrize("words", [pytest.param(["daemon-reload"], marks=pytest.mark.quick), ["daemon-reexec"],
+                                       pytest.param(["restart", "ssh.service"], marks=pytest.mark.quick),
                                        ["reload", "ssh.service"], ["restart", "agentsh.socket"],
                                        ["restart", "systemd-logind.service"], ["restart", "systemd-journald.service"]],
                              ids=" ".join)
@@ -79,6 +80,7 @@ class TestEnds:
         lab.systemctl("stop", stubborn.unit, check=True)
         self.check(stubborn, agent)
 
+    @pytest.mark.quick
     def test_kill_monitor(self, stubborn, agent):
         os.kill(stubborn.monitor(), signal.SIGKILL)
         self.check(stubborn, agent)

@@ -23,11 +23,13 @@ def check_jail(text, agent):
 
 
 class TestLogin:
+    @pytest.mark.quick
     def test_su(self, agent):
         done = host.run("su", "-", agent.name, "-c", FACTS, env=environment())
         assert done.returncode == 0, done.stderr + done.stdout
         check_jail(done.stdout, agent)
 
+    @pytest.mark.quick
     def test_ssh(self, agent, client):
         done = client.run(FACTS)
         assert done.returncode == 0, done.stderr + done.stdout
@@ -53,6 +55,7 @@ class TestLogin:
         child.wait()
         assert child.exitstatus == 3
 
+    @pytest.mark.quick
     def test_sftp(self, agent, client, work):
         source = work / "file"
         source.write_bytes(os.urandom(300000))
@@ -62,11 +65,13 @@ class TestLogin:
         assert done.returncode == 0, done.stderr
         assert (work / "file.back").read_bytes() == source.read_bytes()
 
+    @pytest.mark.quick
     def test_plain_accounts_are_passed_over(self):
         assert host.run("su", "-", "nobody", "-s", "/bin/sh", "-c", "echo in", env=environment()).stdout == "in\n"
 
 
 class TestUnits:
+    @pytest.mark.quick
     def test_one_for_each_session(self, agent, client):
         with lab.Session(agent, client) as first, lab.Session(agent) as second:
             assert lab.units() == {first.unit, second.unit}
@@ -95,6 +100,7 @@ class TestUnits:
                 text = open(f"/proc/{process.pid}/cgroup", encoding="ascii").read()
                 assert lab.show(session.unit, "ControlGroup") in text, (process, text)
 
+    @pytest.mark.quick
     def test_limits_in_the_cgroup(self, agent, client):
         with lab.Session(agent, client) as session:
             cgroup = session.cgroup()
@@ -106,6 +112,7 @@ class TestUnits:
             quota, period = map(int, read["cpu.max"].split())
             assert quota * 2 == period
 
+    @pytest.mark.quick
     def test_status_shows_the_session(self, agent, client):
         with lab.Session(agent, client) as session:
             text = lab.systemctl("status", "--no-pager", "-l", session.unit).stdout
@@ -124,6 +131,7 @@ class TestUnits:
 
 
 class TestEnforced:
+    @pytest.mark.quick
     def test_memory(self, agent, client):
         # The shell goes on; the hog is killed.
         done = client.run("python3 -c 'b = bytearray(300 << 20)'; echo status=$?", timeout=120)
@@ -142,6 +150,7 @@ class TestEnforced:
 
 
 class TestHost:
+    @pytest.mark.quick
     def test_no_user_manager_of_the_agent(self, agent, client):
         with lab.Session(agent, client):
             unit = f"user@{agent.uid}.service"
@@ -150,6 +159,7 @@ class TestHost:
             outside = [p for p in agent.processes() if p.name in ("systemd", "(sd-pam)", "dbus-daemon")]
             assert not outside
 
+    @pytest.mark.quick
     def test_logins_leave_no_failed_unit(self, agent, client):
         assert client.run("true").returncode == 0
         failed = lab.systemctl("list-units", "--failed", "--no-legend", "--plain").stdout
