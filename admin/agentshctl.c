@@ -54,6 +54,12 @@ static const struct verb VERBS[] = {
           "  --memory SIZE    memory of the guest; default 256M\n"
           "  --cpus N         its processors; default 1\n"
           "  --accel WORD     kvm, tcg or auto (the default: kvm where it is fast)\n" },
+        { "vm", "list", true, verb_vm_list, "[--json]", "list the templates for sessions in virtual machines", "" },
+        { "vm", "remove", true, verb_vm_remove, "TEMPLATE... | --stale | --all",
+          "remove templates that no session uses",
+          "  TEMPLATE         a template's name, or the beginning of one that fits no other\n"
+          "  --stale          all that no login will use again\n"
+          "  --all            all; the next login makes the one that it needs\n" },
         { "doctor", NULL, true, verb_doctor, "[--json] [--live NAME]",
           "check this host and every agent account, with remedies; or test a session of one",
           "  --live NAME      open a session of the account through PAM, and test it from inside and outside\n" },

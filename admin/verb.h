@@ -26,5 +26,7 @@ int verb_guard_status(int argc, char **argv);
 int verb_guard_sync(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_vm_build(int argc, char **argv);
+int verb_vm_list(int argc, char **argv);
+int verb_vm_remove(int argc, char **argv);
 
 #endif

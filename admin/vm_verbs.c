@@ -1,4 +1,4 @@
-/* vm_verbs.c - agentshctl vm: makes, lists and removes the templates that sessions in virtual machines start from. Root. */
+/* vm_verbs.c - agentshctl vm build: makes the templates that sessions in virtual machines start from. Root. */
 #include "admin/output.h"
 #include "admin/verb.h"
 #include "common/cleanup.h"

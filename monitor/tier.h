@@ -41,12 +41,13 @@ struct isolation {
         pid_t pid;          /* its process 1 in the host's pid namespace: a child of the monitor */
         int pidfd;          /* owned */
         int status_fd;      /* the monitor's end of status.h, owned; init_config has been sent */
+        int lock_fd;        /* owned, for its whole life: says that it uses something of the host's; -EBADF: nothing */
         const char *detail; /* of the tier, for the record: how a virtual machine is accelerated; NULL: none */
 };
 
-#define ISOLATION_INIT                                         \
-        {                                                      \
-                .pid = 0, .pidfd = -EBADF, .status_fd = -EBADF \
+#define ISOLATION_INIT                                                            \
+        {                                                                         \
+                .pid = 0, .pidfd = -EBADF, .status_fd = -EBADF, .lock_fd = -EBADF \
         }
 
 struct tier {

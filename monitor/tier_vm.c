@@ -244,9 +244,17 @@ static int vm_start(const struct tier_request *request, struct isolation *ret, s
         choose_words(&vm);
         choose_inheritance(&vm);
         r = start_jail(&vm, ret, err);
-        if (r >= 0)
-                ret->detail = vm_accel_name(vm.host.machine.accel);
-        return r;
+        if (r < 0)
+                return r;
+        ret->detail = vm_accel_name(vm.host.machine.accel);
+        ret->lock_fd = TAKE_FD(vm.template.ram_fd);
+        return 0;
+}
+
+static int vm_stop(struct isolation *isolation, struct error *err)
+{
+        cleanup_close_fd(&isolation->lock_fd);
+        return jail_stop(isolation, err);
 }
 
 const struct tier tier_vm = {
@@ -255,5 +263,5 @@ const struct tier tier_vm = {
         .probe = vm_probe,
         .prepare = jail_prepare,
         .start = vm_start,
-        .stop = jail_stop,
+        .stop = vm_stop,
 };

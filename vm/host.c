@@ -3,7 +3,6 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
-#include "common/paths.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -112,8 +111,8 @@ int vm_host_find(const struct vm_wish *wish, struct vm_host *ret, struct error *
         if (r < 0)
                 return r;
         ret->machine.qemu = VM_QEMU_PATH;
-        ret->machine.guest = AGENTSH_LIBEXEC_DIR "/agentsh-guest";
-        ret->machine.init = AGENTSH_LIBEXEC_DIR "/agentsh-init";
+        ret->machine.guest = VM_GUEST_PATH;
+        ret->machine.init = VM_INIT_PATH;
         ret->machine.kernel = ret->kernel;
         ret->machine.modules = ret->modules;
         ret->machine.memory = wish->memory;

@@ -5,9 +5,14 @@
 #define AGENTSH_VM_HOST_H
 
 #include "common/error.h"
+#include "common/paths.h"
 #include "vm/machine.h"
 
 #include <limits.h>
+
+/* What runs inside a guest. */
+#define VM_GUEST_PATH AGENTSH_LIBEXEC_DIR "/agentsh-guest"
+#define VM_INIT_PATH  AGENTSH_LIBEXEC_DIR "/agentsh-init"
 
 enum vm_wish_accel { VM_WISH_KVM, VM_WISH_TCG, VM_WISH_AUTO };
 

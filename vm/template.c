@@ -8,6 +8,7 @@
 #include "vm/initramfs.h"
 #include "vm/kernel_image.h"
 #include "vm/template_boot.h"
+#include "vm/template_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +42,7 @@ __attribute__((format(printf, 2, 3))) static void say(const struct vm_progress *
         progress->say(progress->context, text);
 }
 
-static int open_templates(int *ret, struct error *err)
+int vm_templates_open(int *ret, struct error *err)
 {
         cleanup_close int state = fd_open_absolute(AGENTSH_STATE_DIR, O_PATH | O_DIRECTORY, 0, err);
         int r;
@@ -71,7 +72,7 @@ int vm_template_open(const char *key, struct vm_template *ret, struct error *err
         cleanup_close int templates = -EBADF;
         cleanup_close int directory = -EBADF;
         struct vm_template template = VM_TEMPLATE_INIT;
-        int r = open_templates(&templates, err);
+        int r = vm_templates_open(&templates, err);
 
         if (r < 0)
                 return r;
@@ -79,6 +80,8 @@ int vm_template_open(const char *key, struct vm_template *ret, struct error *err
         if (directory < 0)
                 return directory;
         r = open_file(directory, "ram", &template.ram_fd, err);
+        if (r >= 0 && flock(template.ram_fd, LOCK_SH) < 0)
+                r = error_errno(err, errno, "cannot lock the template");
         if (r >= 0)
                 r = open_file(directory, "state", &template.state_fd, err);
         if (r < 0) {
@@ -182,7 +185,7 @@ static int build_locked(int templates, const char *key, const struct vm_machine 
         return r;
 }
 
-static int take_lock(int templates, const struct vm_progress *progress, struct error *err)
+int vm_templates_lock(int templates, const struct vm_progress *progress, struct error *err)
 {
         cleanup_close int lock = openat(templates, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -205,10 +208,10 @@ int vm_template_build(const struct vm_machine *machine, const struct vm_progress
         int r = vm_machine_key(machine, key, err);
 
         if (r >= 0)
-                r = open_templates(&templates, err);
+                r = vm_templates_open(&templates, err);
         if (r < 0)
                 return r;
-        lock = take_lock(templates, progress, err);
+        lock = vm_templates_lock(templates, progress, err);
         if (lock < 0)
                 return lock;
         if (faccessat(templates, key, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -218,12 +221,4 @@ int vm_template_build(const struct vm_machine *machine, const struct vm_progress
         }
         memcpy(ret_key, key, sizeof(key));
         return 0;
-}
-
-int vm_template_remove(const char *key, struct error *err)
-{
-        cleanup_close int templates = -EBADF;
-        int r = open_templates(&templates, err);
-
-        return r < 0 ? r : fd_remove_tree(templates, key, err);
 }

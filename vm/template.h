@@ -22,7 +22,8 @@ struct vm_progress {
 };
 
 struct vm_template {
-        int ram_fd, state_fd; /* owned; open for reading */
+        int ram_fd; /* owned; open for reading; with a lock that says "used" (template_list.h) for as long as it is open */
+        int state_fd; /* owned; open for reading */
 };
 
 #define VM_TEMPLATE_INIT                             \
@@ -31,6 +32,8 @@ struct vm_template {
         }
 
 void vm_template_done(struct vm_template *template);
+
+#define cleanup_template __attribute__((cleanup(vm_template_done)))
 
 /* -ENOENT when there is none of this key. */
 must_check int vm_template_open(const char *key, struct vm_template *ret, struct error *err);
@@ -41,8 +44,5 @@ must_check int vm_template_open(const char *key, struct vm_template *ret, struct
  */
 must_check int vm_template_build(const struct vm_machine *machine, const struct vm_progress *progress,
                                  char ret_key[static 17], struct error *err);
-
-/* Remove one; sessions that began from it go on. What is not there has been removed. */
-must_check int vm_template_remove(const char *key, struct error *err);
 
 #endif

@@ -1,5 +1,7 @@
 """The tier vm: a virtual machine for each session, by emulation where there is no KVM."""
+import contextlib
 import hashlib
+import json
 import os
 import re
 import signal
@@ -14,6 +16,7 @@ from need import need_program
 from sshd import Client, end, environment, wait_for_line
 
 PLACE = host.pathlib.Path("/var/lib/agtest-vm")
+TEMPLATES = host.pathlib.Path("/var/lib/agentsh/vm")
 SLOW = 120
 
 
@@ -65,6 +68,18 @@ def su(agent, script, timeout=SLOW):
 
 def qemus():
     return [p for p in host.processes() if "qemu-system" in p.command and p.uid >= 0x70000000]
+
+
+@contextlib.contextmanager
+def session(agent, *words):
+    """A session of the account that stands, with its su as the value."""
+    process = subprocess.Popen(["su", "-", agent.name, *words, "-c", "echo up; sleep 100"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    try:
+        assert wait_for_line(process, SLOW) == b"up\n", process.stderr.read()
+        yield process
+    finally:
+        end(process)
 
 
 class TestLogin:
@@ -203,6 +218,76 @@ class TestMachines:
         virtual.policy(settings(parts, vm={"accel": "kvm"}))
         done = su(virtual, "echo in")
         assert done.returncode != 0 and "in\n" not in done.stdout and "/dev/kvm" in done.stderr, done.stderr
+
+
+def listed():
+    done = host.run(host.CTL, "vm", "list", "--json")
+    assert done.returncode == 0, done.stderr
+    return {entry["template"]: entry for entry in json.loads(done.stdout)}
+
+
+@pytest.fixture
+def stale(template):
+    """A template of a kernel that is there no more, one of files that were replaced, one that was never finished."""
+    gone, replaced, unfinished = (TEMPLATES / name for name in ("0123456789abcdef", "fedcba9876543210",
+                                                                ".fedcba9876543210"))
+    about = (TEMPLATES / template / "about").read_text()
+    for path in (gone, replaced, unfinished):
+        path.mkdir(mode=0o700)
+        (path / "ram").touch()
+    (gone / "about").write_text(re.sub("(?m)^kernel=.*$", "kernel=/boot/vmlinuz-gone", about))
+    (replaced / "about").write_text(about)
+    yield gone.name, replaced.name
+    for path in (gone, replaced, unfinished):
+        host.run("rm", "-rf", path)
+
+
+class TestTemplates:
+    def test_list(self, virtual, parts, template, stale):
+        found = listed()
+        ready = found[template]
+        assert ready["kernel"] == str(next((parts / "boot").glob("vmlinuz-*"))) and ready["accel"] == "tcg"
+        assert (ready["memory"], ready["cpus"]) == (256 << 20, 1)
+        assert 10 << 20 < ready["size"] < 256 << 20 and abs(ready["made"] - time.time()) < 3600
+        assert not ready["stale"] and not ready["in_use"]
+        assert all(found[name]["stale"] for name in stale)
+        assert "/boot/vmlinuz-gone" in found[stale[0]]["reason"] and "replaced" in found[stale[1]]["reason"]
+        rows = host.run(host.CTL, "vm", "list").stdout.splitlines()
+        assert rows[0].split() == ["TEMPLATE", "KERNEL", "MEMORY", "CPUS", "ACCEL", "SIZE", "AGE", "STATE"]
+        assert any(row.startswith(template) and row.rstrip().endswith("ready") for row in rows)
+        assert len(rows) == len(found) + 1
+
+    def test_remove_stale(self, template, stale):
+        done = host.run(host.CTL, "vm", "remove", "--stale")
+        assert done.returncode == 0, done.stderr
+        assert all(name in done.stdout for name in stale) and template not in done.stdout
+        assert {path.name for path in TEMPLATES.iterdir()} - {"lock"} == {template}
+
+    def test_remove_refuses_what_is_used(self, virtual, template):
+        with session(virtual):
+            assert listed()[template]["in_use"]
+            for words in ([template], [template[:6]], ["--all"]):
+                done = host.run(host.CTL, "vm", "remove", *words)
+                assert done.returncode == 1 and "a session uses it" in done.stderr, done
+            assert template in listed()
+            for monitor in installation.monitors():
+                os.kill(monitor.pid, signal.SIGKILL)
+            assert host.wait_until(lambda: not listed()[template]["in_use"])
+
+    @pytest.mark.parametrize("words", [[], ["--stale", "--all"], ["--all", "0123456789abcdef"], ["--bad"]])
+    def test_usage(self, installed, words):
+        assert host.run(host.CTL, "vm", "remove", *words).returncode == 2
+
+    @pytest.mark.parametrize("word", ["../homes", "", "lock", "0123"])
+    def test_what_is_none(self, template, word):
+        done = host.run(host.CTL, "vm", "remove", "--", word)
+        assert done.returncode == 1 and "no template" in done.stderr, done
+
+    def test_removed_is_made_again(self, virtual, template):
+        assert host.run(host.CTL, "vm", "remove", "--all").returncode == 0
+        assert not listed()
+        assert su(virtual, "echo in").stdout == "in\n"
+        assert list(listed()) != []
 
 
 KILLED = {"qemu": lambda p: "qemu-system" in p.command, "relay": lambda p: p.name == "agentsh-relay",
