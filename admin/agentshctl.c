@@ -43,6 +43,10 @@ static const struct verb VERBS[] = {
         { "kill", NULL, true, verb_kill, "ID... | --account NAME", "end sessions",
           "  ID               a session's id, or the beginning of one that fits no other\n"
           "  --account NAME   all sessions of the account\n" },
+        { "risk", NULL, true, verb_risk, "[--end-sessions] [--force] NAME high|normal",
+          "say how far an agent is trusted: high means a virtual machine for each session",
+          "  --end-sessions   end the sessions that it has; they go on as they are without it\n"
+          "  --force          even where this host cannot run what it would get: its logins are refused then\n" },
         { "guard", "on", true, verb_guard_on, "[--json]",
           "load the egress guard: agents' uids get no network on the host", "" },
         { "guard", "off", true, verb_guard_off, "[--json]", "unload the egress guard", "" },

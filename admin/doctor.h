@@ -17,6 +17,9 @@ void doctor_monitor(struct findings *findings, const struct account_list *agents
 /* The policy of an account, when it is valid. */
 bool doctor_load_policy(const char *account, struct policy *ret);
 
+/* Which tier each account's logins get and why, and whether this host can run it. */
+void doctor_tier(struct findings *findings, const struct account_list *agents);
+
 /* The module, and the stack of every service that can log in. */
 void doctor_pam(struct findings *findings);
 

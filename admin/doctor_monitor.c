@@ -70,7 +70,8 @@ static void take_probe_line(struct findings *findings, const struct account_list
                 tell_accounts(findings, agents, name, text);
 }
 
-static void check_probe(struct findings *findings, const struct account_list *agents)
+/* False: there is no monitor that could be asked. */
+static bool check_probe(struct findings *findings, const struct account_list *agents)
 {
         static const char *const ARGV[] = { MONITOR, "--probe", NULL };
         cleanup_run_result struct run_result result = { 0 };
@@ -80,7 +81,7 @@ static void check_probe(struct findings *findings, const struct account_list *ag
         if (run_program(ARGV, NULL, 30, &result, &err) < 0) {
                 finding_add(findings, FINDING_BAD, CHECK, "%s", err.text);
                 finding_remedy(findings, "install agentsh again: make install");
-                return;
+                return false;
         }
         rest = result.output;
         for (char *line; (line = strsep(&rest, "\n")) != NULL;)
@@ -89,6 +90,7 @@ static void check_probe(struct findings *findings, const struct account_list *ag
         if (result.size == 0)
                 finding_add(findings, FINDING_BAD, CHECK, MONITOR " --probe said nothing and ended with status %d",
                             result.status);
+        return result.size > 0;
 }
 
 static bool has_systemd(void)
@@ -169,7 +171,8 @@ static void check_answer(struct findings *findings)
 
 void doctor_monitor(struct findings *findings, const struct account_list *agents)
 {
-        check_probe(findings, agents);
+        if (check_probe(findings, agents))
+                doctor_tier(findings, agents);
         if (check_socket_file(findings))
                 check_answer(findings);
 }

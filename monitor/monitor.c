@@ -28,13 +28,14 @@
 #define EXIT_USAGE      2
 #define FIRST_PASSED_FD 3 /* SD_LISTEN_FDS_START */
 
-enum mode { MODE_SERVE, MODE_LISTEN, MODE_SWEEP, MODE_PROBE, MODE_STEPS };
+enum mode { MODE_SERVE, MODE_LISTEN, MODE_SWEEP, MODE_PROBE, MODE_PROBE_ACCOUNT, MODE_STEPS };
 
 struct options {
         enum mode mode;
         const char *socket;
         const char *log;
         const char *pidfile;
+        const char *account; /* whose probe it is */
 };
 
 static void print_help(void)
@@ -46,6 +47,8 @@ static void print_help(void)
                      "      --pidfile PATH             write the listener's pid there\n"
                      "  agentsh-monitor --sweep        remove what killed monitors left\n"
                      "  agentsh-monitor --probe        print what this host can do\n"
+                     "  agentsh-monitor --probe-account NAME\n"
+                     "                                 print what a login of the account would get\n"
                      "      --log PATH                 log to this file beside syslog\n"
                      "      --version, --help\n",
                      AGENTSH_CONTROL_SOCKET);
@@ -55,11 +58,17 @@ static void print_help(void)
 static int parse_options(int argc, char **argv, struct options *ret)
 {
         static const struct option known[] = {
-                { "listen", no_argument, NULL, 'l' },        { "socket", required_argument, NULL, 's' },
-                { "pidfile", required_argument, NULL, 'p' }, { "sweep", no_argument, NULL, 'w' },
-                { "probe", no_argument, NULL, 'b' },         { "log", required_argument, NULL, 'o' },
-                { "list-steps", no_argument, NULL, 't' },    { "version", no_argument, NULL, 'v' },
-                { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+                { "listen", no_argument, NULL, 'l' },
+                { "socket", required_argument, NULL, 's' },
+                { "pidfile", required_argument, NULL, 'p' },
+                { "sweep", no_argument, NULL, 'w' },
+                { "probe", no_argument, NULL, 'b' },
+                { "log", required_argument, NULL, 'o' },
+                { "probe-account", required_argument, NULL, 'a' },
+                { "list-steps", no_argument, NULL, 't' },
+                { "version", no_argument, NULL, 'v' },
+                { "help", no_argument, NULL, 'h' },
+                { NULL, 0, NULL, 0 },
         };
         int option;
 
@@ -73,6 +82,10 @@ static int parse_options(int argc, char **argv, struct options *ret)
                         break;
                 case 'b':
                         ret->mode = MODE_PROBE;
+                        break;
+                case 'a':
+                        ret->mode = MODE_PROBE_ACCOUNT;
+                        ret->account = optarg;
                         break;
                 case 't':
                         ret->mode = MODE_STEPS;
@@ -201,6 +214,9 @@ static int run(const struct options *options, struct error *err)
                 return sweep_run(err);
         case MODE_PROBE:
                 return probe_print(stdout) ? 0 : error_text(err, ENOTSUP, "the jail cannot run on this host");
+        case MODE_PROBE_ACCOUNT:
+                return probe_account_print(stdout, options->account) ? 0
+                                                                     : error_text(err, EACCES, "it would be refused");
         case MODE_SERVE:
                 return serve_passed(err);
         case MODE_STEPS:

@@ -7,9 +7,11 @@
 #include "monitor/audit.h"
 #include "monitor/cgroup.h"
 #include "monitor/tier.h"
+#include "monitor/tier_vm.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,4 +107,56 @@ int probe_print(FILE *stream)
                 good = good && ok;
         }
         return good;
+}
+
+static int load_policy(const char *account, struct policy *ret, struct error *err)
+{
+        cleanup_close int config = fd_open_absolute(AGENTSH_CONFIG_DIR, O_RDONLY | O_DIRECTORY, 0, err);
+        cleanup_free struct policy_report *report = calloc(1, sizeof(*report));
+
+        if (config < 0)
+                return config;
+        if (report == NULL)
+                return error_errno(err, ENOMEM, "cannot load the policy");
+        return policy_load(config, account, ret, report, NULL, err);
+}
+
+static int print_account(FILE *stream, const char *account, const struct policy *policy, struct error *err)
+{
+        const struct passwd *entry = getpwnam(account);
+        const struct tier *tier = tier_find(policy, err);
+        const char *written = policy_tier_name(policy->tier);
+        char text[ERROR_TEXT_MAX];
+        int r;
+
+        if (tier == NULL)
+                return -ENOTSUP;
+        if (policy->risk == RISK_HIGH)
+                (void)fprintf(stream, "ok\ttier\t%s risk = high beats tier = %s\n", tier->name, written);
+        else
+                (void)fprintf(stream, "ok\ttier\t%s risk is normal and tier = %s\n", tier->name, written);
+        r = tier->probe(policy, entry != NULL ? entry->pw_uid : 65534, err);
+        if (r < 0)
+                return r;
+        (void)fprintf(stream, "ok\tlogin\tthis host can run it\n");
+        if (tier != &tier_vm)
+                return 0;
+        r = tier_vm_describe_template(policy, text, sizeof(text), err);
+        if (r >= 0)
+                (void)fprintf(stream, "%s\ttemplate\t%s\n", r > 0 ? "ok" : "note", text);
+        return r;
+}
+
+int probe_account_print(FILE *stream, const char *account)
+{
+        cleanup_free struct policy *policy = calloc(1, sizeof(*policy));
+        struct error err = ERROR_INIT;
+        int r = policy == NULL ? error_errno(&err, ENOMEM, "cannot load the policy")
+                               : load_policy(account, policy, &err);
+
+        if (r >= 0)
+                r = print_account(stream, account, policy, &err);
+        if (r < 0)
+                (void)fprintf(stream, "fail\tlogin\t%s\n", err.text);
+        return r >= 0;
 }

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/paths.h"
+#include "monitor/tier_vm.h"
 #include "monitor/vm_images.h"
 #include "vm/host.h"
 #include "vm/launch.h"
@@ -77,11 +78,36 @@ static int check_settings(const struct policy *policy, struct error *err)
 static int vm_probe(const struct policy *policy, uid_t uid, struct error *err)
 {
         const struct vm_wish wish = wish_of(policy);
+        cleanup_close int root = -EBADF;
         struct vm_host host;
         int r = check_settings(policy, err);
 
         (void)uid;
+        if (r >= 0)
+                r = vm_open_root(policy, &root, err);
         return r < 0 ? r : vm_host_find(&wish, &host, err);
+}
+
+int tier_vm_describe_template(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        cleanup_template struct vm_template template = VM_TEMPLATE_INIT;
+        const struct vm_wish wish = wish_of(policy);
+        struct vm_host host;
+        char key[17];
+        int r = vm_host_find(&wish, &host, err);
+
+        if (r >= 0)
+                r = vm_machine_key(&host.machine, key, err);
+        if (r >= 0)
+                r = vm_template_open(key, &template, err);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        (void)snprintf(ret, size,
+                       r >= 0 ? "%s, by %s, is ready"
+                              : "%s, by %s, is not there yet: the first login makes it and "
+                                "waits for it, or: agentshctl vm build",
+                       key, vm_accel_name(host.machine.accel));
+        return r >= 0;
 }
 
 static int open_template(struct vm_session *vm, struct error *err)

@@ -290,13 +290,106 @@ class TestTemplates:
         assert list(listed()) != []
 
 
+def risk(*words):
+    return host.run(host.CTL, "risk", *words)
+
+
+class TestRisk:
+    TEXT = "# mine\n[account]\n# why\ntier = {tier}\n\n[root]\nsource = image:{parts}/root.erofs\n[limits]\ncpus = 0\n" \
+           "[vm]\naccel = tcg\nhome = 64M\nkernel = {kernel}\n# end\n"
+
+    def text(self, parts, tier="jail"):
+        return self.TEXT.format(tier=tier, parts=parts, kernel=next((parts / "boot").glob("vmlinuz-*")))
+
+    def test_high_beats_the_tier_from_the_next_login_on(self, virtual, parts):
+        before = self.text(parts)
+        virtual.policy_raw(before.encode())
+        virtual.policy_file.chmod(0o600)
+        done = risk(virtual.name, "high")
+        assert done.returncode == 0, done.stderr
+        assert "tier vm, since risk = high beats tier = jail" in done.stdout and "is ready" in done.stdout, done.stdout
+        assert virtual.policy_file.read_text() == before.replace("[account]\n", "[account]\nrisk = high\n")
+        assert os.stat(virtual.policy_file).st_mode & 0o7777 == 0o600
+        assert {path.name for path in virtual.policy_file.parent.iterdir() if "draft" in path.name} == set()
+        assert "cloud" in su(virtual, "uname -r").stdout
+        findings = json.loads(host.run(host.CTL, "doctor", "--json").stdout)["findings"]
+        said = [f["text"] for f in findings if f["check"] == "tier" and f["text"].startswith(virtual.name)]
+        assert len(said) == 1 and "risk = high beats tier = jail" in said[0] and "is ready" in said[0], said
+
+    def test_sessions_go_on_or_end(self, virtual, parts):
+        virtual.policy_raw(self.text(parts, "vm").encode())
+        with session(virtual) as process:
+            done = risk(virtual.name, "high")
+            assert done.returncode == 0 and "1 session of it goes on" in done.stdout, done
+            assert process.poll() is None
+            done = risk("--end-sessions", virtual.name, "normal")
+            assert done.returncode == 0 and "has ended" in done.stdout, done
+            assert "tier vm, since risk is normal and tier = vm" in done.stdout
+            assert process.wait(20) != 0 and not qemus()
+        assert "risk = normal\n" in virtual.policy_file.read_text()
+
+    @pytest.mark.parametrize("settings, said, remedy", [
+        ({"root": {"source": "image:/nonexistent.erofs"}}, "/nonexistent.erofs", "mkfs.erofs /nonexistent.erofs"),
+        ({"root": None, "vm": {"accel": "tcg", "kernel": "/boot/vmlinuz-none"}}, "vmlinuz-none", "leave kernel out"),
+        ({"root": None, "vm": {"accel": "kvm"}}, "/dev/kvm", "accel = auto"),
+    ])
+    def test_refused_where_the_host_cannot(self, virtual, parts, settings, said, remedy):
+        if settings.get("vm", {}).get("accel") == "kvm" and os.path.exists("/dev/kvm"):
+            pytest.skip("this machine has /dev/kvm")
+        settings = {name: keys or {"source": f"image:{parts}/root.erofs"} for name, keys in settings.items()}
+        if settings.get("vm", {}).get("accel") == "kvm":
+            settings["vm"]["kernel"] = next((parts / "boot").glob("vmlinuz-*"))
+        virtual.policy(settings)
+        before = virtual.policy_file.read_bytes()
+        done = risk(virtual.name, "high")
+        assert done.returncode == 1 and "nothing is changed" in done.stderr and said in done.stderr, done
+        assert remedy in done.stderr and "--force" in done.stderr, done.stderr
+        assert virtual.policy_file.read_bytes() == before
+        done = risk("--force", virtual.name, "high")
+        assert done.returncode == 0 and remedy in done.stderr, done
+        refused = su(virtual, "echo in")
+        assert refused.returncode != 0 and "in\n" not in refused.stdout and said in refused.stderr, refused
+        findings = json.loads(host.run(host.CTL, "doctor", "--json").stdout)["findings"]
+        bad = [f for f in findings if f["check"] == "tier" and f["text"].startswith(virtual.name)]
+        assert len(bad) == 1 and bad[0]["severity"] == "bad" and said in bad[0]["text"] and remedy in bad[0]["remedy"]
+
+    def test_a_root_that_a_machine_cannot_have(self, virtual):
+        virtual.policy({})
+        for words in ([], ["--force"]):
+            done = risk(*words, virtual.name, "high")
+            assert done.returncode == 1 and "nothing is changed" in done.stderr, done
+            assert f"accounts/{virtual.name}.ini" in done.stderr and "mkfs.erofs" in done.stderr, done.stderr
+        assert virtual.policy_file.read_text() == "\n"
+
+    @pytest.mark.parametrize("words, status", [(["nosuchaccount", "high"], 1), (["root", "high"], 1), (["x"], 2), ([], 2),
+                                               (["x", "low"], 2), (["--bad", "x", "high"], 2), (["../x", "high"], 2)])
+    def test_usage(self, installed, words, status):
+        assert risk(*words).returncode == status
+
+    def test_what_is_not_valid_stays(self, virtual):
+        for text in ("[account]\nrisk = normal\nrisk = high\n", "[account]\ntier = none\n"):
+            virtual.policy_raw(text.encode())
+            assert risk(virtual.name, "high").returncode == 1
+            assert risk("--force", virtual.name, "high").returncode == 1
+            assert virtual.policy_file.read_text() == text
+
+
 KILLED = {"qemu": lambda p: "qemu-system" in p.command, "relay": lambda p: p.name == "agentsh-relay",
           "shell": lambda p: p.name == "agentsh"}
 
 
 class TestEnds:
+    @staticmethod
+    def check_home(image, copy):
+        """Once its journal is replayed, in a copy, there is nothing to repair."""
+        host.run("cp", "--sparse=always", image, copy, check=True)
+        host.run("e2fsck", "-E", "journal_only", "-p", copy)
+        done = host.run("e2fsck", "-fn", copy)
+        copy.unlink()
+        assert done.returncode == 0, done.stdout
+
     @pytest.mark.parametrize("which", [*KILLED, "monitor"])
-    def test_killed(self, virtual, which):
+    def test_killed(self, virtual, work, which):
         process = subprocess.Popen(["su", "-", virtual.name, "-c", "echo up; sleep 100"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
         try:
@@ -312,5 +405,5 @@ class TestEnds:
             assert host.wait_until(lambda: not qemus() and not installation.monitors())
         finally:
             end(process)
-        assert host.run("e2fsck", "-fy", host.HOMES / f"{virtual.name}.guest").returncode in (0, 1)
+        self.check_home(host.HOMES / f"{virtual.name}.guest", work / "home.copy")
         assert su(virtual, "echo again").stdout == "again\n"
