@@ -167,6 +167,7 @@ static int remove_passwd_home(const struct removal *removal, struct error *err)
 static int remove_data_home(const struct removal *removal, struct error *err)
 {
         cleanup_close int homes = -EBADF;
+        char image[ACCOUNT_NAME_MAX + 8];
 
         if (removal->keep_home)
                 return 0;
@@ -175,6 +176,10 @@ static int remove_data_home(const struct removal *removal, struct error *err)
                 return 0;
         if (homes < 0)
                 return homes;
+        /* The image that its virtual machines had as a home. A directory of this name is another account's home. */
+        (void)snprintf(image, sizeof(image), "%s.guest", removal->name);
+        if (unlinkat(homes, image, 0) < 0 && errno != ENOENT && errno != EISDIR)
+                return error_errno(err, errno, "cannot remove " AGENTSH_STATE_DIR "/homes/%s", image);
         return fd_remove_tree(homes, removal->name, err);
 }
 

@@ -112,6 +112,31 @@ static int make_home(int homes, const char *name, const struct policy *policy, u
         return r;
 }
 
+/* One login at a time, over all accounts: a second one finds what the first has made. */
+static int make_home_once(int homes, const char *name, const struct policy *policy, uid_t uid, gid_t gid,
+                          struct error *err)
+{
+        cleanup_close int lock = openat(homes, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (lock < 0 || flock(lock, LOCK_EX) < 0)
+                return error_errno(err, errno, "cannot lock " HOMES);
+        if (faccessat(homes, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        return make_home(homes, name, policy, uid, gid, err);
+}
+
+/* The file that is locked is the one of this name: not one that was replaced meanwhile. */
+static int check_same(int homes, const char *name, int fd, struct error *err)
+{
+        struct stat named, opened;
+
+        if (fstat(fd, &opened) < 0 || fstatat(homes, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+                return error_errno(err, errno, "cannot look at the home %s", name);
+        if (named.st_dev != opened.st_dev || named.st_ino != opened.st_ino)
+                return error_text(err, ESTALE, "the home %s was replaced meanwhile: try again", name);
+        return 0;
+}
+
 int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd, struct error *err)
 {
         cleanup_close int homes = fd_open_absolute(HOMES, O_RDONLY | O_DIRECTORY, 0, err);
@@ -127,7 +152,7 @@ int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd,
         (void)snprintf(name, sizeof(name), "%s.guest", policy->account);
         fd = fd_open_beneath(homes, name, O_RDWR | O_NONBLOCK, 0, err);
         if (fd == -ENOENT) {
-                r = make_home(homes, name, policy, uid, gid, err);
+                r = make_home_once(homes, name, policy, uid, gid, err);
                 if (r < 0)
                         return r;
                 fd = fd_open_beneath(homes, name, O_RDWR | O_NONBLOCK, 0, err);
@@ -143,6 +168,9 @@ int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd,
                                                          "machine at a time can; [home] mode = ephemeral needs none)",
                                                          policy->account)
                                             : error_errno(err, errno, "cannot lock the home %s", name);
+        r = check_same(homes, name, fd, err);
+        if (r < 0)
+                return r;
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

@@ -171,6 +171,27 @@ class TestHome:
         finally:
             end(process)
 
+    @pytest.fixture
+    def without(self, make_agent, parts, template):
+        """An account that has no home yet."""
+        agent = make_agent()
+        agent.policy(settings(parts))
+        return agent
+
+    def test_made_once_for_logins_at_once(self, without):
+        several = [subprocess.Popen(["su", "-", without.name, "-c", "echo up; sleep 8"], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True)
+                   for _ in range(4)]
+        ends = [process.communicate(timeout=SLOW) for process in several]
+        assert [out for out, _ in ends].count("up\n") == 1, ends
+        assert sum("another session" in err for _, err in ends) == 3, ends
+
+    def test_goes_with_the_account(self, without):
+        image = host.HOMES / f"{without.name}.guest"
+        assert su(without, "echo secret > file; sync").returncode == 0 and image.exists()
+        assert host.run(host.CTL, "account", "remove", without.name).returncode == 0
+        assert not image.exists()
+
     def test_ephemeral(self, virtual, parts):
         virtual.policy(settings(parts, home={"mode": "ephemeral", "size": "16M"}))
         assert su(virtual, "echo x > ephemeral-file; cat ephemeral-file").stdout == "x\n"
