@@ -17,6 +17,7 @@ from sshd import Client, end, environment, wait_for_line
 
 PLACE = host.pathlib.Path("/var/lib/agtest-vm")
 TEMPLATES = host.pathlib.Path("/var/lib/agentsh/vm")
+GUEST = host.PREFIX / "lib/agentsh/agentsh-guest"
 SLOW = 120
 
 
@@ -393,6 +394,52 @@ class TestRisk:
             assert risk(virtual.name, "high").returncode == 1
             assert risk("--force", virtual.name, "high").returncode == 1
             assert virtual.policy_file.read_text() == text
+
+
+# What tests/probes/hostile_guest.c does, by its number there, and a limit of the session for what never ends by itself.
+HOSTILE = {"garbage": (1, None), "lies about a size": (2, None), "floods unasked": (5, "8s"), "sends beyond its credit": (6, None),
+           "closes others' channels": (7, None), "halts": (8, None), "panics": (9, None), "spins": (10, "8s"),
+           "eats its memory": (11, "8s")}
+
+
+@pytest.fixture(scope="class")
+def hostile_program(installed):
+    """The test's own program in the place of the guest's, for sessions to come."""
+    host.run("mount", "--bind", host.BUILD / "probes/hostile_guest", GUEST, check=True)
+    yield
+    host.run("umount", GUEST, check=True)
+
+
+@pytest.fixture(scope="class")
+def neighbour(make_agent, parts, template):
+    """A session of another account, in a good guest, that goes on meanwhile."""
+    agent = make_agent()
+    agent.policy(settings(parts))
+    process = subprocess.Popen(["su", "-", agent.name, "-c", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment())
+    process.stdin.write(b"hello\n")
+    process.stdin.flush()
+    assert wait_for_line(process, SLOW) == b"hello\n"
+    yield process
+    end(process)
+
+
+class TestHostileGuest:
+    @pytest.mark.leaves
+    @pytest.mark.parametrize("mode", HOSTILE)
+    def test_harms_its_session_alone(self, agent, parts, neighbour, hostile_program, mode):
+        number, limit = HOSTILE[mode]
+        agent.policy(settings(parts, home={"mode": "ephemeral", "size": "16M"},
+                              limits={"tmp": f"{number}M", **({"session_time": limit} if limit else {})}))
+        start = time.monotonic()
+        done = su(agent, "echo in")
+        assert time.monotonic() - start < 60
+        assert done.returncode != 0 and "in\n" not in done.stdout, done
+        assert done.stderr.strip() and len(done.stderr) < 2000, done.stderr
+        assert host.wait_until(lambda: len(qemus()) == 1)
+        neighbour.stdin.write(mode.encode() + b"\n")
+        neighbour.stdin.flush()
+        assert wait_for_line(neighbour, 20) == mode.encode() + b"\n"
 
 
 KILLED = {"qemu": lambda p: "qemu-system" in p.command, "relay": lambda p: p.name == "agentsh-relay",
