@@ -292,6 +292,18 @@ stop_listener() {
 # Files of the PAM configuration that call the module.
 pam_files() { grep -lsE '^[^#]*pam_agentsh\.so' /etc/pam.d/* || true; }
 
+# Does su work? Prints NAME and how it failed when not. A busy host takes its time: that is no refusal.
+su_passes() { # NAME ARGUMENT...
+    local status=0
+    timeout 60 su "${@:2}" -c true >/dev/null 2>&1 </dev/null || status=$?
+    case $status in
+    0) return ;;
+    124) echo "$1 (no answer within 60 s)" ;;
+    *) echo "$1 (status $status)" ;;
+    esac
+    return 1
+}
+
 # Can accounts that are no agents log in? Prints the first that cannot.
 non_agents_pass() {
     local account accounts=(root nobody)
@@ -299,9 +311,9 @@ non_agents_pass() {
     for account in "${accounts[@]}"; do
         # An agent who may use sudo is an agent all the same.
         [ "$(getent passwd "$account" | cut -d: -f7)" != "$BINDIR/agentsh" ] || continue
-        timeout 30 su -s /bin/sh "$account" -c true >/dev/null 2>&1 </dev/null || { echo "$account"; return 1; }
+        su_passes "$account" -s /bin/sh "$account" || return 1
     done
-    timeout 30 su - root -c true >/dev/null 2>&1 </dev/null || { echo 'root (login shell)'; return 1; }
+    su_passes 'root (login shell)' - root
 }
 
 pam_take_back() {
