@@ -31,8 +31,10 @@ def of_the_unit():
 
 @pytest.fixture(scope="module")
 def bounded(work, make_agent):
-    # systemd delegates a cgroup to the unit. Elsewhere the top of the tree may take CAP_DAC_OVERRIDE to write to (0555).
-    host.run("su", "-", make_agent().name, "-c", "true", check=True, env=environment())
+    # systemd delegates a cgroup to the unit. A listener makes one at the top of the tree, which may take CAP_DAC_OVERRIDE
+    # to write to (0555): the first is not bounded.
+    with installation.Listener(work):
+        host.run("su", "-", make_agent().name, "-c", "true", check=True, env=environment())
     wanted = ",".join(f"+{name[4:].lower()}" for name in of_the_unit())
     with installation.Listener(work, mounts=f'set -- setpriv --bounding-set=-all,{wanted} "$@"') as running:
         yield running
