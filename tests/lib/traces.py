@@ -23,7 +23,7 @@ def cgroup_dirs():
         parts = base.split("/")
         foreign = any(p.startswith("account-") and not p.startswith(OUR_ACCOUNTS) for p in parts)
         if any(p.startswith("agentsh") for p in parts) and not foreign:
-            if parts[-1] not in ("agentsh", "agentsh.slice", "monitor") and not parts[-1].startswith("agentsh@"):
+            if parts[-1] not in ("agentsh", "agentsh.slice", "agentsh.socket", "monitor") and not parts[-1].startswith("agentsh@"):
                 found.add(base)
         dirs[:] = [d for d in dirs if d != "process_api"]
     return found
