@@ -13,6 +13,7 @@ SESSION_ID = re.compile(r"^[0-9a-f]{16}$")
 # Subordinate ranges, and the uids of jails around virtual machines.
 FIRST_SUBUID, LAST_SUBUID = 100_000, 1 << 31
 OUR_ACCOUNTS = (f"account-{accounts.AGENT_PREFIX}", f"account-{accounts.PLAIN_PREFIX}")
+OF_NO_SESSION = ("agentsh", "agentsh.slice", "agentsh.socket", "monitor")
 NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup")
 
 
@@ -23,7 +24,7 @@ def cgroup_dirs():
         parts = base.split("/")
         foreign = any(p.startswith("account-") and not p.startswith(OUR_ACCOUNTS) for p in parts)
         if any(p.startswith("agentsh") for p in parts) and not foreign:
-            if parts[-1] not in ("agentsh", "agentsh.slice", "agentsh.socket", "monitor") and not parts[-1].startswith("agentsh@"):
+            if parts[-1] not in OF_NO_SESSION and not parts[-1].startswith("agentsh@"):
                 found.add(base)
         dirs[:] = [d for d in dirs if d != "process_api"]
     return found
