@@ -48,10 +48,27 @@ int process_send_signal(int pidfd, int signal, struct error *err)
         return 0;
 }
 
+int process_parse_start_time(const char *stat, uint64_t *ret, struct error *err)
+{
+        /* The command name may hold blanks and parentheses: count fields behind the last ')'. */
+        const char *at = strrchr(stat, ')');
+        char number[24];
+        size_t length;
+
+        for (int field = 2; at != NULL && field < 22; field++)
+                at = strchr(at + 1, ' ');
+        length = at != NULL ? strcspn(at + 1, " \n") : 0;
+        if (length == 0 || length >= sizeof(number))
+                return error_text(err, EIO, "it has no start time");
+        memcpy(number, at + 1, length);
+        number[length] = '\0';
+        return parse_number(number, 0, UINT64_MAX, ret, err);
+}
+
 int process_read_start_time(pid_t pid, uint64_t *ret, struct error *err)
 {
         cleanup_close int dir = -EBADF;
-        char name[32], stat[1024], *at;
+        char name[32], stat[1024];
         int r;
 
         (void)snprintf(name, sizeof(name), "/proc/%d", (int)pid);
@@ -61,14 +78,8 @@ int process_read_start_time(pid_t pid, uint64_t *ret, struct error *err)
         r = fd_read_file_at(dir, "stat", stat, sizeof(stat), err);
         if (r < 0)
                 return r;
-        /* The command name may hold blanks and parentheses: count fields behind the last ')'. */
-        at = strrchr(stat, ')');
-        for (int field = 2; at != NULL && field < 22; field++)
-                at = strchr(at + 1, ' ');
-        if (at == NULL)
-                return error_text(err, EIO, "cannot understand %s/stat", name);
-        at[1 + strcspn(at + 1, " ")] = '\0';
-        return parse_number(at + 1, 0, UINT64_MAX, ret, err);
+        r = process_parse_start_time(stat, ret, err);
+        return r < 0 ? error_prefix(err, "cannot understand %s/stat", name) : 0;
 }
 
 uint64_t process_monotonic_ms(void)

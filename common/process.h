@@ -22,6 +22,9 @@ must_check int process_send_signal(int pidfd, int signal, struct error *err);
 /* Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat): with the pid, an identity. */
 must_check int process_read_start_time(pid_t pid, uint64_t *ret, struct error *err);
 
+/* The same of the text of such a file. Pure. */
+must_check int process_parse_start_time(const char *stat, uint64_t *ret, struct error *err);
+
 /* Milliseconds on CLOCK_MONOTONIC (stops in suspend) and seconds on CLOCK_REALTIME. */
 uint64_t process_monotonic_ms(void);
 int64_t process_realtime(void);

@@ -13,11 +13,16 @@
 #ifndef AGENTSH_COMMON_STATUS_H
 #define AGENTSH_COMMON_STATUS_H
 
+#include "common/error.h"
+
+#include <stddef.h>
 #include <stdint.h>
 
 #define STATUS_MAGIC     0x41475302U
 #define STATUS_FD        3
 #define ATTACH_LISTEN_FD 4
+
+#define STATUS_CHANNELS_MAX 128 /* of one session, at once */
 
 enum status_kind {
         STATUS_UP = 1,
@@ -38,7 +43,9 @@ struct status_report {
         X(TASKS, "tasks", "a fork was refused: the tasks limit was reached")      \
         X(CPUS, "cpus", "the CPU limit slowed the session down")                  \
         X(TIME, "session_time", "the session's time is over")                     \
-        X(IDLE, "idle_time", "the session was idle for too long")
+        X(IDLE, "idle_time", "the session was idle for too long")                 \
+        X(TMP, "tmp", "a memory file system is full: the tmp limit was reached")  \
+        X(HOME, "home_size", "the home is full: its size was reached")
 
 enum limit_bit {
 #define LIMIT_BIT(name, key, text) LIMIT_BIT_##name,
@@ -73,6 +80,14 @@ struct status_notice {
         uint32_t hit;    /* LIMIT_MASK bits */
         uint32_t ending; /* enum ending; 0: the session goes on */
 };
+
+/*
+ * Check a received message: exact size, magic, a known kind and ending, a possible number of channels. `data` need not
+ * be aligned; *ret is a checked copy, in which bits of limits that this version does not know are cleared. -EBADMSG.
+ * Pure; this is what the fuzzer feeds.
+ */
+must_check int status_parse_report(const void *data, size_t size, struct status_report *ret, struct error *err);
+must_check int status_parse_notice(const void *data, size_t size, struct status_notice *ret, struct error *err);
 
 /* How many bytes of "NAME=VALUE\0" fit in a session's fixed environment. */
 #define INIT_ENVIRONMENT_MAX 8192

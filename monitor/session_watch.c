@@ -97,11 +97,15 @@ static void handle_status(struct watch *watch)
         struct session *session = watch->session;
         struct status_report report;
         struct error err = ERROR_INIT;
-        ssize_t size = recv(session->isolation.status_fd, &report, sizeof(report), MSG_DONTWAIT | MSG_TRUNC);
+        char buffer[sizeof(report)];
+        /* The size of what was sent, even if it is larger than what was read. */
+        ssize_t size = recv(session->isolation.status_fd, buffer, sizeof(buffer), MSG_DONTWAIT | MSG_TRUNC);
 
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
-        if (size != (ssize_t)sizeof(report) || report.magic != STATUS_MAGIC) {
+        if (size <= 0 || status_parse_report(buffer, (size_t)size, &report, &err) < 0) {
+                if (size > 0)
+                        log_line(LOG_WARNING, "session %s: process 1 sent %s", session->rundir.id, err.text);
                 end(session, ENDING_INIT);
                 return;
         }

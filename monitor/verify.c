@@ -216,7 +216,7 @@ int verify_interfaces(const char *text, struct error *err)
                         text += strspn(text, " ");
                         size = strcspn(text, "\n");
                         name = strcspn(text, ":");
-                        if (name != 2 || strncmp(text, "lo", 2) != 0)
+                        if (strncmp(text, "lo:", 3) != 0)
                                 return error_text(err, EPERM, "self-test: the network should be lo alone and has %.*s",
                                                   name < 32 ? (int)name : 32, text);
                         loopback = true;

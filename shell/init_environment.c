@@ -37,7 +37,8 @@ void init_environment(const struct init_config *config, const struct attach_part
                 if (!has_name(text + at, "SSH_TTY", strlen("SSH_TTY")) && find(ret, count, text + at, length) == count)
                         ret[count++] = text + at;
         }
-        if (ssh_tty != NULL && find(ret, count, "SSH_CONNECTION", strlen("SSH_CONNECTION")) < count)
+        if (ssh_tty != NULL && find(ret, count, "SSH_CONNECTION", strlen("SSH_CONNECTION")) < count &&
+            find(ret, count, "SSH_TTY", strlen("SSH_TTY")) == count)
                 ret[count++] = ssh_tty;
         ret[count] = NULL;
 }

@@ -17,7 +17,7 @@
  * session sets (the later of two, so that the policy's wins over the default) wins over the client's of the same name;
  * of the client's own, the first wins. The client's SSH_TTY names
  * a terminal outside and is left out; `ssh_tty` ("SSH_TTY=/dev/pts/0", or NULL) takes its place when there is an
- * SSH_CONNECTION.
+ * SSH_CONNECTION and the session sets no SSH_TTY of its own.
  */
 void init_environment(const struct init_config *config, const struct attach_parts *parts, const char *ssh_tty,
                       const char **ret);

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define CHANNELS_MAX    128
+#define CHANNELS_MAX    STATUS_CHANNELS_MAX
 #define REAP_MAX        256 /* zombies in one go: a fork bomb must not keep the rest waiting */
 #define ACCEPT_PAUSE_MS 100 /* after accept failed for want of memory or fds */
 
@@ -108,16 +108,17 @@ static void take_notice(struct init *init)
 {
         struct status_notice notice;
         struct channel *channel;
+        char buffer[sizeof(notice)];
         size_t count;
-        ssize_t got = seqpacket_receive(init->status, &notice, sizeof(notice), NULL, 0, &count, 0, NULL);
+        ssize_t got = seqpacket_receive(init->status, buffer, sizeof(buffer), NULL, 0, &count, 0, NULL);
 
         if (got == -ETIMEDOUT)
                 return;
-        if (got != (ssize_t)sizeof(notice) || notice.magic != STATUS_MAGIC || notice.ending >= ENDINGS) {
+        if (got <= 0 || status_parse_notice(buffer, (size_t)got, &notice, NULL) < 0) {
                 init->monitor_gone = true;
                 return;
         }
-        init->hit |= notice.hit & ((1U << LIMIT_BITS) - 1);
+        init->hit |= notice.hit;
         if (notice.ending != ENDING_NONE) {
                 init->ending = notice.ending;
                 for (size_t i = 0; i < CHANNELS_MAX; i++)

@@ -2,18 +2,83 @@
 #include "common/attach.h"
 #include "common/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/mutate.h"
+
 #include <sys/wait.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static const uint64_t magics[] = { ATTACH_MAGIC, 0, ATTACH_MAGIC + 1 };
+static const uint64_t kinds[] = { 0, ATTACH_REQUEST, ATTACH_STARTED, ATTACH_FAILED, ATTACH_SIGNAL, ATTACH_EXITED,
+                                  6, UINT32_MAX };
+static const uint64_t numbers[] = { 0, 1, 2, 3, 7, 8, 9, 15, 18, 19, 20, 31, 32, 256, 0x137f, 0xffff, UINT32_MAX };
+static const uint64_t sizes[] = { 0, 1, 2, 5, 6, 16, 4096, ATTACH_MESSAGE_MAX, INT32_MAX, UINT32_MAX };
+static const char *const texts[] = { "true", "A=1", "A=", "=1", "A", "\x1b[2J", "\n", "", "no such file", "a-b=c" };
+static const char *const strings[] = { "A=1", "LC_ALL=C.UTF-8", "=", "A=", "0=1", "echo hello", "" };
 
-static void require(bool holds)
+#define NUMBER(type, field, values)                                                                \
+        {                                                                                          \
+                offsetof(struct type, field), sizeof(uint32_t), values, NULL, MUTATE_COUNT(values) \
+        }
+
+static const struct mutate_field request_fields[] = {
+        NUMBER(attach_request, magic, magics),       NUMBER(attach_request, kind, kinds),
+        NUMBER(attach_request, passed, numbers),     NUMBER(attach_request, login, numbers),
+        NUMBER(attach_request, command_size, sizes), NUMBER(attach_request, environment_size, sizes),
+};
+static const struct mutate_field reply_fields[] = {
+        NUMBER(attach_reply, magic, magics),
+        NUMBER(attach_reply, kind, kinds),
+        NUMBER(attach_reply, wait_status, numbers),
+        NUMBER(attach_reply, hit, numbers),
+        NUMBER(attach_reply, ending, numbers),
+        { offsetof(struct attach_reply, text), sizeof(((struct attach_reply *)NULL)->text), NULL, texts,
+          MUTATE_COUNT(texts) },
+};
+static const struct mutate_field signal_fields[] = {
+        NUMBER(attach_signal, magic, magics),
+        NUMBER(attach_signal, kind, kinds),
+        NUMBER(attach_signal, number, numbers),
+};
+
+/* One more string at the end of a request, and the sizes in its header made to agree with it. */
+static size_t add_string(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
-        if (!holds)
-                abort();
+        const char *string = strings[seed % MUTATE_COUNT(strings)];
+        size_t length = strlen(string) + 1;
+        struct attach_request header;
+
+        if (size < sizeof(header) || size + length > max)
+                return mutate_struct(data, size, max, seed, sizeof(header), request_fields,
+                                     MUTATE_COUNT(request_fields));
+        memcpy(&header, data, sizeof(header));
+        memcpy(data + size, string, length);
+        size += length;
+        if (header.environment_size == 0 && seed % 3 == 0)
+                header.command_size = (uint32_t)(size - sizeof(header));
+        else if (header.command_size <= size - sizeof(header))
+                header.environment_size = (uint32_t)(size - sizeof(header)) - header.command_size;
+        memcpy(data, &header, sizeof(header));
+        return size;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+        switch (seed % 8) {
+        case 0:
+                return mutate_struct(data, size, max, seed / 8, sizeof(struct attach_reply), reply_fields,
+                                     MUTATE_COUNT(reply_fields));
+        case 1:
+                return mutate_struct(data, size, max, seed / 8, sizeof(struct attach_signal), signal_fields,
+                                     MUTATE_COUNT(signal_fields));
+        case 2:
+        case 3:
+                return LLVMFuzzerMutate(data, size, max);
+        case 4:
+        case 5:
+                return mutate_struct(data, size, max, seed / 8, sizeof(struct attach_request), request_fields,
+                                     MUTATE_COUNT(request_fields));
+        default:
+                return add_string(data, size, max, seed / 8);
+        }
 }
 
 /* Touches every byte that the parts claim, so that the sanitizer sees a claim that is too large. */

@@ -1,17 +1,56 @@
 /* fuzz_control.c - the control socket's two parsers. What they accept must hold what control.h promises. */
 #include "common/control.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fuzz/mutate.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static const uint64_t magics[] = { CONTROL_MAGIC, 0, CONTROL_MAGIC + 1 };
+static const uint64_t kinds[] = { 0, CONTROL_ACCOUNT, CONTROL_OPEN, CONTROL_CLOSE, 4, 5, UINT32_MAX };
+static const char *const names[] = { "agent01",
+                                     "a",
+                                     "",
+                                     ".",
+                                     "..",
+                                     "a/b",
+                                     "-a",
+                                     "a.",
+                                     "Agent",
+                                     "\n",
+                                     "\x7f",
+                                     "sshd",
+                                     "su-l",
+                                     "pts/0",
+                                     "::1",
+                                     "0123456789abcdef",
+                                     "/run/agentsh/sessions/0123456789abcdef/attach",
+                                     "abcdefghijklmnopqrstuvwxyzabcdef",
+                                     "\xc3\xa4" };
 
-static void require(bool holds)
+#define NUMBER(type, field, values)                                                                \
+        {                                                                                          \
+                offsetof(struct type, field), sizeof(uint32_t), values, NULL, MUTATE_COUNT(values) \
+        }
+#define TEXT(type, field)                                                                                            \
+        {                                                                                                            \
+                offsetof(struct type, field), sizeof(((struct type *)NULL)->field), NULL, names, MUTATE_COUNT(names) \
+        }
+
+static const struct mutate_field request_fields[] = {
+        NUMBER(control_request, magic, magics), NUMBER(control_request, kind, kinds), TEXT(control_request, user),
+        TEXT(control_request, service),         TEXT(control_request, tty),           TEXT(control_request, rhost),
+        TEXT(control_request, ruser),
+};
+static const struct mutate_field reply_fields[] = {
+        NUMBER(control_reply, magic, magics), NUMBER(control_reply, verdict, kinds), TEXT(control_reply, session),
+        TEXT(control_reply, socket),          TEXT(control_reply, reason),
+};
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
-        if (!holds)
-                abort();
+        if (seed % 2 == 0)
+                return mutate_struct(data, size, max, seed / 2, sizeof(struct control_request), request_fields,
+                                     MUTATE_COUNT(request_fields));
+        return mutate_struct(data, size, max, seed / 2, sizeof(struct control_reply), reply_fields,
+                             MUTATE_COUNT(reply_fields));
 }
 
 static void require_clean(const char *text, size_t size)

@@ -5,14 +5,117 @@
  * key, load again to the very same policy.
  */
 #include "policy/load.h"
+#include "tests/fuzz/mutate.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Values of every type, right and nearly right; the keys themselves come from the table. */
+static const char *const values[] = {
+        "yes",
+        "no",
+        "Yes",
+        "0",
+        "1",
+        "-1",
+        "007",
+        "8",
+        "0x10",
+        "1.5",
+        "0.05",
+        "1.2345",
+        "16M",
+        "64k",
+        "1T",
+        "1 M",
+        "99999999999G",
+        "18446744073709551616",
+        "12h",
+        "1h30m",
+        "30m1h",
+        "5d",
+        "1s2s",
+        "2030-02-29",
+        "2028-02-29",
+        "never",
+        "2026-13-01",
+        "chroot",
+        "jail",
+        "vm",
+        "host",
+        "host:",
+        "dir:/x",
+        "readonly",
+        "persistent",
+        "ephemeral",
+        "none",
+        "allow",
+        "strict",
+        "default",
+        "coder",
+        "../coder",
+        "sshd su-l",
+        "sudo",
+        "sshd sshd",
+        "/bin/bash",
+        "bin/bash",
+        "/a/../b",
+        "/a//b",
+        "A* B",
+        "LC_* TERM",
+        "A=1 B=2",
+        "A=\\ b",
+        "A=",
+        "=1",
+        "A B=1",
+        "\"quoted\"",
+        "'x'",
+        "x # y",
+        "x ; y",
+        "a\\\n b",
+        "\xef\xbb\xbf",
+        "\t",
+        " ",
+        "\r",
+        "=",
+        ":",
+        "[",
+        "]",
+        "\n",
+        ";c\n",
+        "#c\n",
+        "[bind x]\n",
+        "[ limits ]\n",
+        "[LIMITS]\n",
+        "nokey\n",
+        "x = y\n",
+};
+
+/* The table's key number `index` as a section and an assignment whose value follows, or is its default. */
+static size_t insert_key(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+        struct policy_key_info info;
+        char line[512];
+        unsigned state = seed;
+        size_t at = mutate_line_start(data, mutate_random(&state) % (size + 1));
+        int length;
+
+        policy_key_describe(mutate_random(&state) % policy_key_count(), &info);
+        length = snprintf(line, sizeof(line), "%s%s%s%s%s%s%s\n", mutate_random(&state) % 2 == 0 ? "[" : "; [",
+                          info.section, "]\n", info.key, mutate_random(&state) % 8 == 0 ? "=" : " = ",
+                          mutate_random(&state) % 8 == 0 ? "\"" : "",
+                          values[mutate_random(&state) % MUTATE_COUNT(values)]);
+        if (length < 0 || (size_t)length >= sizeof(line))
+                return size;
+        return mutate_splice(data, size, max, at, 0, line, (size_t)length);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+        if (seed % 3 == 0)
+                return insert_key(data, size, max, seed / 3);
+        return mutate_text(data, size, max, seed / 3, values, MUTATE_COUNT(values));
+}
 
 static void check_report(const struct policy_report *report, int r)
 {

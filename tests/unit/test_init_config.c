@@ -136,6 +136,21 @@ static void later_settings_win(void **state)
         expect(variables, wanted);
 }
 
+static void terminal_of_the_policy_wins(void **state)
+{
+        static const char remote[] = "SSH_CONNECTION=1";
+        static const char *const wanted[] = { "PATH=/bin", "A=1", "SSH_TTY=/x", "SSH_CONNECTION=1", NULL };
+        struct init_config config = good();
+        struct attach_parts parts = { .header = { .environment_size = sizeof(remote) }, .environment = remote };
+        const char *variables[INIT_VARIABLES_MAX];
+
+        (void)state;
+        memcpy(config.environment + config.environment_size, "SSH_TTY=/x", 11);
+        config.environment_size += 11;
+        init_environment(&config, &parts, "SSH_TTY=/dev/pts/0", variables);
+        expect(variables, wanted);
+}
+
 static void largest_environment(void **state)
 {
         struct init_config config = good();
@@ -169,6 +184,7 @@ int main(void)
                 cmocka_unit_test(monitor_that_hangs_up),
                 cmocka_unit_test(environment),
                 cmocka_unit_test(later_settings_win),
+                cmocka_unit_test(terminal_of_the_policy_wins),
                 cmocka_unit_test(largest_environment),
         };
 

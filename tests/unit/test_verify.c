@@ -132,6 +132,8 @@ static void only_loopback_passes(void **state)
         (void)snprintf(text, sizeof(text), "%s  lo2: 12 1\n", headings);
         assert_true(verify_interfaces(text, &err) < 0);
         assert_true(verify_interfaces(headings, &err) < 0);
+        (void)snprintf(text, sizeof(text), "%s    lo", headings);
+        assert_true(verify_interfaces(text, &err) < 0);
 }
 
 static void a_process_of_the_host_fails(void **state)
