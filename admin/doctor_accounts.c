@@ -7,12 +7,12 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/paths.h"
+#include "common/process.h"
 
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
-#include <time.h>
 
 #define CHECK           "accounts"
 #define SHELLS_MAX      (256 * 1024)
@@ -138,7 +138,7 @@ static void check_policy(struct findings *findings, int config_fd, const struct 
         }
         if (!policy.enabled)
                 finding_add(findings, FINDING_NOTE, CHECK, "%s is disabled by its policy", agent->name);
-        else if (policy.expires != 0 && policy.expires < (int64_t)time(NULL))
+        else if (policy.expires != 0 && policy.expires < process_realtime())
                 finding_add(findings, FINDING_NOTE, CHECK, "%s has expired by its policy", agent->name);
         else
                 finding_add(findings, FINDING_OK, CHECK, "%s: the policy is valid (tier %s)", agent->name,

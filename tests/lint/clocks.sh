@@ -1,0 +1,29 @@
+#!/bin/bash
+# Whatever lasts is measured on CLOCK_MONOTONIC, so that setting the machine's clock neither ends a session nor keeps one
+# alive. The time of day is read in one function, by those who write it down or compare a date of the policy with it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+failed=0
+complain() { echo "clocks: $1" >&2; failed=1; }
+folders=(common policy monitor shell pam_module admin)
+
+while read -r place; do complain "$place: only common/process.c reads a clock"; done < <(
+    grep -nE '\b(CLOCK_[A-Z_]+|clock_gettime|gettimeofday|timerfd_create|timer_create|ftime|time)\b *[(,)]' \
+        -r "${folders[@]}" --include='*.c' --include='*.h' | grep -vE '^[^:]+:[0-9]+: *(/?\*|//)|^common/process\.c:' | cut -d: -f1,2)
+grep -oE 'CLOCK_[A-Z_]+' common/process.c | sort | uniq -c | tr -s ' ' | diff - <(printf ' 1 CLOCK_MONOTONIC\n 1 CLOCK_REALTIME\n') >&2 ||
+    complain 'common/process.c reads other clocks than once CLOCK_MONOTONIC and once CLOCK_REALTIME'
+
+# Who may ask for the time of day, and for what.
+declare -A may=(
+    [monitor/audit.c]='the end of a session, written down'
+    [monitor/session.c]='its beginning, written down'
+    [monitor/log.c]='when a line was logged, written down'
+    [monitor/account.c]='[account] expires'
+    [admin/doctor_accounts.c]='[account] expires'
+    [admin/sessions.c]='how long a session has been open, shown'
+)
+while IFS= read -r file; do
+    [ -n "${may[$file]:-}" ] || complain "$file uses process_realtime(): what for?"
+done < <(grep -lE '\bprocess_realtime\(' -r "${folders[@]}" --include='*.c' | grep -v '^common/process\.c$')
+exit $failed
