@@ -15,8 +15,10 @@
 #include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #define AUDIT_FILE "sessions.jsonl"
+#define SEARCHED   (1024 * 1024) /* bytes of it in which the sweep looks for a record */
 
 static const char *const ending_texts[] = {
 #define ENDING_TEXT(name, text) [ENDING_##name] = text,
@@ -41,7 +43,7 @@ static int open_file(int *ret_fd, struct error *err)
         r = fd_check_root_owned(dir, S_IFDIR, AGENTSH_LOG_DIR, err);
         if (r < 0)
                 return r;
-        fd = fd_open_beneath(dir, AUDIT_FILE, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0600, err);
+        fd = fd_open_beneath(dir, AUDIT_FILE, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK, 0600, err);
         if (fd < 0)
                 return fd;
         r = fd_check_root_owned(fd, S_IFREG, AGENTSH_LOG_DIR "/" AUDIT_FILE, err);
@@ -102,28 +104,72 @@ static void write_usage(struct json *json, const struct session *session)
                 json_string(json, "failure", session->failure.text);
 }
 
+/* The last record was cut, by a full disk for example: the next one needs a line of its own all the same. */
+static bool ends_within_a_line(int fd)
+{
+        struct stat st;
+        char last = '\n';
+
+        return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+}
+
+/* Whether a session has its record: its monitor may have been killed after it wrote one. Looks at the newest ones. */
+static bool is_recorded(int fd, const char *id)
+{
+        char text[4096 + 64], wanted[64];
+        struct stat st;
+        off_t at, first;
+
+        (void)snprintf(wanted, sizeof(wanted), "{\"id\":\"%s\"", id);
+        if (fstat(fd, &st) < 0)
+                return false;
+        first = st.st_size > SEARCHED ? st.st_size - SEARCHED : 0;
+        /* Pieces that overlap: what is looked for is shorter than 64 bytes. */
+        for (at = first; at < st.st_size; at += 4096) {
+                ssize_t got = pread(fd, text, sizeof(text), at);
+
+                if (got > 0 && memmem(text, (size_t)got, wanted, strlen(wanted)) != NULL)
+                        return true;
+        }
+        return false;
+}
+
+static void append_text(const struct session_state *state, const char *text, bool lost)
+{
+        cleanup_close int fd = -EBADF;
+        struct error err = ERROR_INIT;
+
+        if (open_file(&fd, &err) >= 0) {
+                /* The first byte is a line break that is seldom needed. */
+                text += !ends_within_a_line(fd);
+                if ((lost && is_recorded(fd, state->id)) || fd_write_all(fd, text, strlen(text), AUDIT_FILE, &err) >= 0)
+                        return;
+        }
+        log_line(LOG_ERR, "audit: session %s was not recorded: %s", state->id, err.text);
+}
+
 /* `session` may be NULL: then its usage is not known. */
 static void append_line(const struct session_state *state, const struct session *session, enum ending ending)
 {
-        cleanup_close int fd = -EBADF;
         char line[4096] = "";
         FILE *stream = fmemopen(line, sizeof(line) - 1, "w");
         struct json json = { .stream = stream };
-        struct error err = ERROR_INIT;
 
         if (stream == NULL) {
                 log_line(LOG_ERR, "audit: session %s was not recorded: no memory", state->id);
                 return;
         }
+        (void)fputc('\n', stream);
         json_begin_object(&json, NULL);
         write_identity(&json, state, ending);
         if (session != NULL)
                 write_usage(&json, session);
         json_end_object(&json);
         (void)fputc('\n', stream);
-        if (fclose(stream) != 0 || open_file(&fd, &err) < 0 ||
-            fd_write_all(fd, line, strlen(line), AUDIT_FILE, &err) < 0)
-                log_line(LOG_ERR, "audit: session %s was not recorded: %s", state->id, err.text);
+        if (fclose(stream) != 0)
+                log_line(LOG_ERR, "audit: session %s was not recorded: its record is too long", state->id);
+        else
+                append_text(state, line, session == NULL);
 }
 
 void audit_session(const struct session *session)

@@ -51,7 +51,7 @@ struct jail {
         unsigned char etc_kinds[ETC_PATHS]; /* enum etc_kind of etc_paths[] */
         struct jail_filter filter;
         struct subid_range uids, gids; /* fake_root only */
-        pid_t init_pid;                /* once the builder runs; in the host's pid namespace */
+        struct isolation *isolation;   /* what becomes of it; its pid is there once the builder runs */
 
         /* The builder's. */
         int sync_fd;   /* seqpacket to the monitor, see jail_sync.h */
@@ -61,10 +61,11 @@ struct jail {
         int sysctl_fd; /* its /proc/sys/user, past the read-only mount over it */
 };
 
-#define JAIL_INIT                                                                                                    \
-        {                                                                                                            \
-                .request = NULL, .init_fd = -EBADF, .home_fd = -EBADF, .etc_fd = -EBADF, .filter = JAIL_FILTER_INIT, \
-                .sync_fd = -EBADF, .status_fd = -EBADF, .root_fd = -EBADF, .proc_fd = -EBADF, .sysctl_fd = -EBADF    \
+#define JAIL_INIT                                                                                           \
+        {                                                                                                   \
+                .request = NULL, .isolation = NULL, .init_fd = -EBADF, .home_fd = -EBADF, .etc_fd = -EBADF, \
+                .filter = JAIL_FILTER_INIT, .sync_fd = -EBADF, .status_fd = -EBADF, .root_fd = -EBADF,      \
+                .proc_fd = -EBADF, .sysctl_fd = -EBADF                                                      \
         }
 
 /* Close what the monitor opened. */
@@ -130,6 +131,7 @@ must_check int jail_open_home(struct jail *jail, struct error *err);
 must_check int jail_find_subids(struct jail *jail, struct error *err);
 must_check int jail_open_filter(struct jail *jail, struct error *err);
 must_check int jail_verify(struct jail *jail, struct error *err);
+must_check int jail_open_stores(struct jail *jail, struct error *err);
 must_check int jail_send_config(struct jail *jail, struct error *err);
 
 /* The builder's, as root of the host: need CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN. */

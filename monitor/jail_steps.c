@@ -60,6 +60,7 @@ static const struct jail_step steps[] = {
         { "execute init", JAIL_BUILD, JAIL_AND_CHROOT, jail_execute_init },
         /* the monitor again */
         { "self-test", JAIL_FINISH, JAIL_AND_CHROOT, jail_verify },
+        { "stores", JAIL_FINISH, JAIL_AND_CHROOT, jail_open_stores },
         { "configure init", JAIL_FINISH, JAIL_AND_CHROOT, jail_send_config },
 };
 

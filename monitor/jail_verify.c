@@ -39,5 +39,5 @@ int jail_verify(struct jail *jail, struct error *err)
         }
         if (jail->places->peer != 0)
                 expected.uid_map[1] = (struct verify_range){ jail->places->peer, jail->places->peer, 1 };
-        return verify_process(jail->init_pid, &expected, err);
+        return verify_process(jail->isolation->pid, &expected, err);
 }

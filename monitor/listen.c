@@ -15,6 +15,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define BACKLOG 256
+#define BACKLOG         256
+#define ACCEPT_PAUSE_MS 100
 
 static int make_signal_fd(int *ret_fd, struct error *err)
 {
@@ -58,8 +60,14 @@ static void accept_one(int listen_fd, int signal_fd)
         int connection = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         pid_t pid;
 
-        if (connection < 0)
+        if (connection < 0) {
+                /* It stays in the queue, and poll would say so at once. */
+                if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+                        log_line(LOG_ERR, "cannot accept a connection: %s", strerror(errno));
+                        (void)poll(NULL, 0, ACCEPT_PAUSE_MS);
+                }
                 return;
+        }
         pid = fork();
         if (pid == 0) {
                 (void)close(listen_fd);
@@ -87,15 +95,15 @@ static void sweep_in_child(void)
                 log_line(LOG_ERR, "cannot fork the sweep");
 }
 
-/* Reaps monitors; one that was killed has left its session behind. */
+/* Reaps monitors; one that was killed has left its session behind, and one that failed may have. */
 static void reap(void)
 {
-        bool killed = false;
+        bool failed = false;
         int status;
 
         while (waitpid(-1, &status, WNOHANG) > 0)
-                killed |= WIFSIGNALED(status);
-        if (killed)
+                failed |= !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
+        if (failed)
                 sweep_in_child();
 }
 

@@ -156,8 +156,11 @@ static int open_session(struct visit *visit, const struct control_request *reque
             block_signals(&signal_fd, &why) < 0)
                 return refuse(visit->connection, request, &why, err);
         session->signal_fd = signal_fd;
-        if (session_open(session, &why) < 0)
-                return refuse(visit->connection, request, &why, err);
+        if (session_open(session, &why) < 0) {
+                int r = refuse(visit->connection, request, &why, err);
+
+                return session->left_behind ? error_text(err, EBUSY, "a set-up that failed is left to the sweep") : r;
+        }
         return live(session, err);
 }
 

@@ -259,8 +259,54 @@ static int release(struct session *session, struct error *err)
         return -first.number;
 }
 
+/*
+ * Undoing takes descriptors, too, and a set-up that failed for want of them must not be left half undone: some are kept
+ * until it has succeeded.
+ */
+#define RESERVE 12
+
+static void release_reserve(const int reserve[static RESERVE])
+{
+        for (size_t i = 0; i < RESERVE; i++)
+                if (reserve[i] >= 0)
+                        (void)close(reserve[i]);
+}
+
+static int take_reserve(int fd, int ret[static RESERVE], struct error *err)
+{
+        for (size_t i = 0; i < RESERVE; i++)
+                ret[i] = -EBADF;
+        for (size_t i = 0; i < RESERVE; i++) {
+                ret[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                if (ret[i] < 0) {
+                        int number = errno;
+
+                        release_reserve(ret);
+                        return error_errno(err, number, "cannot open a session");
+                }
+        }
+        return 0;
+}
+
+static int run_steps(struct session *session, struct error *err)
+{
+        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+                int r;
+
+                if (OMIT_POINT(steps[i].name))
+                        continue;
+                r = FAULT_POINT(steps[i].name) ? error_errno(err, EIO, "injected fault") : steps[i].run(session, err);
+                if (r < 0)
+                        return error_prefix(err, "%s", steps[i].name);
+        }
+        return 0;
+}
+
 int session_open(struct session *session, struct error *err)
 {
+        struct error ignored = ERROR_INIT;
+        int reserve[RESERVE], r;
+
         session->rundir = (struct rundir)RUNDIR_INIT;
         session->cgroup = (struct cgroup)CGROUP_INIT;
         session->isolation = (struct isolation)ISOLATION_INIT;
@@ -268,21 +314,16 @@ int session_open(struct session *session, struct error *err)
         session->ending = ENDING_NONE;
         session->opened_ms = process_monotonic_ms();
         session->state.opened_at = process_realtime();
-        for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-                struct error ignored = ERROR_INIT;
-                int r;
-
-                if (OMIT_POINT(steps[i].name))
-                        continue;
-                r = FAULT_POINT(steps[i].name) ? error_errno(err, EIO, "injected fault") : steps[i].run(session, err);
-                if (r >= 0)
-                        continue;
-                r = error_prefix(err, "%s", steps[i].name);
-                if (release(session, &ignored) < 0)
-                        log_line(LOG_ERR, "cannot undo a failed set-up: %s", ignored.text);
+        r = take_reserve(session->connection, reserve, err);
+        if (r < 0)
                 return r;
+        r = run_steps(session, err);
+        release_reserve(reserve);
+        if (r < 0 && release(session, &ignored) < 0) {
+                log_line(LOG_ERR, "cannot undo a failed set-up: %s", ignored.text);
+                session->left_behind = true;
         }
-        return 0;
+        return r;
 }
 
 static int start_isolation(struct session *session, struct error *err)
@@ -335,6 +376,7 @@ int session_read_limits(struct session *session, struct error *err)
                 session->hit |= LIMIT_MASK(TASKS);
         if (session->usage.cpu_throttled > 0)
                 session->hit |= LIMIT_MASK(CPUS);
+        session->hit |= isolation_full(&session->isolation);
         return 0;
 }
 
@@ -349,6 +391,7 @@ int session_close(struct session *session, struct error *err)
 {
         struct error first = ERROR_INIT, next = ERROR_INIT;
 
+        session->hit |= isolation_full(&session->isolation);
         if (session->isolation.pid > 0 && session->account.tier->stop(&session->isolation, &next) < 0)
                 keep_first(&first, &next, "ending the isolation");
         if (session->cgroup.count > 0 && cgroup_kill(&session->cgroup, &next) < 0)

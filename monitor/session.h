@@ -53,6 +53,7 @@ struct session {
         uint64_t opened_ms;        /* process_monotonic_ms */
         uint32_t hit;              /* LIMIT_MASK bits */
         enum ending ending;
+        bool left_behind;     /* a set-up that failed could not be undone: the sweep has to */
         struct error failure; /* why the isolation could not be made */
 };
 

@@ -36,6 +36,14 @@ struct tier_request {
         const struct init_config *config; /* sent to init as the first message on its STATUS_FD */
 };
 
+/* A file system of the session's own that has a size. It is only ever asked how full it is. */
+struct isolation_store {
+        int fd;         /* O_PATH, owned */
+        uint32_t limit; /* LIMIT_MASK bit that is hit when it is full */
+};
+
+#define ISOLATION_STORES_MAX 5
+
 /* What a tier gives back. */
 struct isolation {
         pid_t pid;          /* its process 1 in the host's pid namespace: a child of the monitor */
@@ -43,12 +51,20 @@ struct isolation {
         int status_fd;      /* the monitor's end of status.h, owned; init_config has been sent */
         int lock_fd;        /* owned, for its whole life: says that it uses something of the host's; -EBADF: nothing */
         const char *detail; /* of the tier, for the record: how a virtual machine is accelerated; NULL: none */
+        size_t store_count; /* of store[] */
+        struct isolation_store store[ISOLATION_STORES_MAX];
 };
 
-#define ISOLATION_INIT                                                            \
-        {                                                                         \
-                .pid = 0, .pidfd = -EBADF, .status_fd = -EBADF, .lock_fd = -EBADF \
+#define ISOLATION_INIT                                                                              \
+        {                                                                                           \
+                .pid = 0, .pidfd = -EBADF, .status_fd = -EBADF, .lock_fd = -EBADF, .store_count = 0 \
         }
+
+/* LIMIT_MASK bits of the stores that have no room left, for bytes or for files, at this moment. */
+uint32_t isolation_full(const struct isolation *isolation);
+
+/* Forget the stores. */
+void isolation_close_stores(struct isolation *isolation);
 
 struct tier {
         const char *name;

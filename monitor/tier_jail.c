@@ -177,6 +177,7 @@ int jail_stop(struct isolation *isolation, struct error *err)
         }
         cleanup_close_fd(&isolation->pidfd);
         cleanup_close_fd(&isolation->status_fd);
+        isolation_close_stores(isolation);
         isolation->pid = 0;
         return r;
 }
@@ -204,7 +205,7 @@ int jail_start(const struct tier_request *request, const struct jail_places *pla
         r = run_builder(&jail, &isolation, err);
         cleanup_close_fd(&init_status_fd);
         jail.status_fd = status_fd;
-        jail.init_pid = isolation.pid;
+        jail.isolation = &isolation;
         if (r >= 0)
                 r = jail_run_steps(&jail, JAIL_FINISH, err);
         if (r < 0) {

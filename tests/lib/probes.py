@@ -32,18 +32,18 @@ SHELL_FACTS = ("sed 's/^/cgroup-line=/' /proc/self/cgroup; "
                "grep -c . /proc/mounts | sed 's/^/mount-count=/'; echo up; read x")
 
 
+def compile_one(source):
+    """Path of the static program, compiled when its sources changed."""
+    program = host.BUILD / "probes" / source.stem
+    program.parent.mkdir(parents=True, exist_ok=True)
+    newest = max(path.stat().st_mtime for path in (source, *SOURCES.glob("*.h")))
+    if not program.exists() or program.stat().st_mtime < newest:
+        host.run("cc", "-O2", "-static", "-D_GNU_SOURCE", f"-I{host.TOP}", "-o", program, source, check=True)
+    return program
+
+
 def compile_all():
-    """Paths of the static probes, compiled when their sources changed."""
-    target = host.BUILD / "probes"
-    target.mkdir(parents=True, exist_ok=True)
-    programs = []
-    for name in NAMES:
-        source, program = SOURCES / f"{name}.c", target / name
-        newest = max(path.stat().st_mtime for path in (source, *SOURCES.glob("*.h")))
-        if not program.exists() or program.stat().st_mtime < newest:
-            host.run("cc", "-O2", "-static", "-D_GNU_SOURCE", f"-I{host.TOP}", "-o", program, source, check=True)
-        programs.append(program)
-    return programs
+    return [compile_one(SOURCES / f"{name}.c") for name in NAMES]
 
 
 def install(agent):

@@ -96,7 +96,7 @@ static bool is_of_tier(const struct jail_step *step)
 static bool has_own_test(const char *step)
 {
         static const char *const steps[] = { "policy",          "subordinate ids", "private mounts", "session keyring",
-                                             "bind to monitor", "proof",           "self-test" };
+                                             "bind to monitor", "proof",           "self-test",      "stores" };
 
         for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
                 if (strcmp(step, steps[i]) == 0)
@@ -302,6 +302,55 @@ static void bind_to_monitor_is_missed(void **state)
         told("bind to monitor", &finding);
 }
 
+/* Takes all the room of one place of the view, as an agent would. */
+static void fill(const char *place)
+{
+        static const char block[1 << 16] = "";
+        char path[64];
+        int fd;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/root%s/fill", (int)lab.isolation.pid, place);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        while (write(fd, block, sizeof(block)) > 0)
+                ;
+        assert_int_equal(errno, ENOSPC);
+        (void)close(fd);
+}
+
+static uint32_t named_when_full(const char *omitted, const char *place)
+{
+        struct finding finding;
+        struct error err;
+        uint32_t named;
+
+        start_without(omitted, &err, &finding);
+        assert_string_equal(finding.text, "");
+        assert_int_equal(isolation_full(&lab.isolation), 0);
+        fill(place);
+        named = isolation_full(&lab.isolation);
+        stop();
+        assert_int_equal(isolation_full(&lab.isolation), 0);
+        return named;
+}
+
+/* What is full is named; without the step, nothing is. */
+static void stores_are_missed(void **state)
+{
+        static const char *const places[] = { "/tmp", "/var/tmp", "/dev/shm", "/run" };
+        struct finding finding = { "a full memory file system is not named" };
+
+        open_lab(*(const enum policy_tier *)*state);
+        lab.policy.tmp = lab.policy.home_size = 1 << 20;
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+                assert_int_equal(named_when_full("nothing", places[i]), LIMIT_MASK(TMP));
+        lab.policy.home_mode = HOME_EPHEMERAL;
+        assert_int_equal(named_when_full("nothing", JAIL_LAB_HOME), LIMIT_MASK(HOME));
+        assert_int_equal(named_when_full("stores", "/tmp"), 0);
+        assert_int_equal(named_when_full("stores", JAIL_LAB_HOME), 0);
+        told("stores", &finding);
+}
+
 /* What the builder gives up is looked at by itself, then by the monitor, then by the probes. */
 static void proof_is_missed(void **state)
 {
@@ -497,6 +546,7 @@ int main(void)
                 MUTATION(session_keyring_is_missed),
                 MUTATION(bind_to_monitor_is_missed),
                 MUTATION(proof_is_missed),
+                MUTATION(stores_are_missed),
                 MUTATION(each_switch_is_missed),
                 MUTATION(self_test_catches_each_omission),
                 MUTATION(self_test_reads_limits_back),

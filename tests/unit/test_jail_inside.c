@@ -321,7 +321,7 @@ static void self_test_is_quick(void **state)
         jail.request = &lab.request;
         jail.places = &lab.places;
         jail.user_namespace = jail_has_user_namespace(&lab.policy);
-        jail.init_pid = lab.isolation.pid;
+        jail.isolation = &lab.isolation;
         for (unsigned i = 0; r >= 0 && i < 200; i++) {
                 uint64_t begin = now_ns(), middle;
 
