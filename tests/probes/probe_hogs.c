@@ -8,7 +8,7 @@
  *
  * A refusal of the out-of-memory killer kills it before it can print anything: that is an answer, too.
  */
-#include "tests/probes/probe.h"
+#include "probe/probe.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
