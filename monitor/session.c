@@ -240,15 +240,36 @@ const char *session_step_name(size_t index)
 }
 #endif
 
+static int remove_cgroup(struct session *session, struct error *err)
+{
+        if (session->cgroup.count == 0)
+                return 0;
+        if (FAULT_POINT("cgroup removal"))
+                return error_errno(err, EIO, "injected fault");
+        return cgroup_remove(&session->cgroup, REMOVE_TIMEOUT_MS, err);
+}
+
+/*
+ * A directory whose cgroup stayed stays as well: the sweep finds the one by the other's name. Without its state file, since
+ * nothing is left to be recorded.
+ */
+static int leave_to_sweep(struct session *session, struct error *err)
+{
+        if (unlinkat(session->rundir.fd, SESSION_STATE_FILE, 0) < 0 && errno != ENOENT)
+                return error_errno(err, errno, "cannot remove the session's state file");
+        return 0;
+}
+
 static int release(struct session *session, struct error *err)
 {
         struct error first = ERROR_INIT, next = ERROR_INIT;
+        int r;
 
         cleanup_close_fd(&session->attach_fd);
-        if (session->cgroup.count > 0 && cgroup_remove(&session->cgroup, REMOVE_TIMEOUT_MS, &next) < 0)
-                first = next;
+        r = remove_cgroup(session, &first);
         cgroup_done(&session->cgroup);
-        if (rundir_remove(&session->rundir, &next) < 0 && first.number == 0)
+        r = r < 0 ? leave_to_sweep(session, &next) : rundir_remove(&session->rundir, &next);
+        if (r < 0 && first.number == 0)
                 first = next;
         rundir_done(&session->rundir);
         cleanup_close_fd(&session->slot_fd);

@@ -50,6 +50,24 @@ def test_step_fails_by_ssh(listener, agent, sshd, step):
     assert traces.wait_for_none(before) == []
 
 
+def test_cgroup_that_stays_is_swept(listener, agent):
+    """A session ends well but for its cgroup: that is left to the sweep, and the record is written once."""
+    before, records = traces.Snapshot(), len(installation.audit_lines(agent.name))
+    listener.restart(AGENTSH_FAULT="cgroup removal")
+    assert MARK in host.run("su", "-", agent.name, "-c", INSIDE, env=environment()).stdout
+    assert traces.wait_for_none(before) == []
+    assert [record["why"] for record in installation.audit_lines(agent.name)[records:]] == ["closed"]
+
+
+def test_cgroup_of_a_refused_login_is_swept(listener, agent):
+    """A login was refused and its cgroup stayed: there was no session to be recorded."""
+    before, records = traces.Snapshot(), len(installation.audit_lines(agent.name))
+    listener.restart(AGENTSH_FAULT="attach socket,cgroup removal")
+    assert host.run("su", "-", agent.name, "-c", INSIDE, env=environment()).returncode != 0
+    assert traces.wait_for_none(before) == []
+    assert len(installation.audit_lines(agent.name)) == records
+
+
 def test_no_fault_no_refusal(listener, agent):
     listener.restart()
     assert MARK in host.run("su", "-", agent.name, "-c", INSIDE, env=environment()).stdout
