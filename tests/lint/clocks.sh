@@ -33,6 +33,7 @@ declare -A may=(
     [monitor/account.c]='[account] expires'
     [admin/doctor_accounts.c]='[account] expires'
     [admin/sessions.c]='how long a session has been open, shown'
+    [admin/vm_list.c]='how old a template is, shown'
 )
 while IFS= read -r file; do
     [ -n "${may[$file]:-}" ] || complain "$file uses process_realtime(): what for?"
