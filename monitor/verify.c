@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELD_MAX 256
+#define FIELD_MAX      256
+#define PATH_FIELD_MAX 4096
 
 /* The value of "Key:\t..." in a status file, blanks at its start cut. */
 static int find_field(const char *text, const char *key, char ret[static FIELD_MAX], struct error *err)
@@ -114,27 +115,47 @@ static bool has_option(const char *list, const char *word)
 }
 
 struct mount_line {
-        char root[FIELD_MAX], point[FIELD_MAX], options[FIELD_MAX], type[64];
+        char point[PATH_FIELD_MAX], options[FIELD_MAX], type[64];
         bool propagates;
 };
+
+/* The next field of [*line, end). One blank divides two; nothing else does, whatever a path has in it. */
+static bool take_field(const char **line, const char *end, char *ret, size_t size)
+{
+        size_t left = (size_t)(end - *line);
+        const char *blank = memchr(*line, ' ', left);
+        size_t length = blank != NULL ? (size_t)(blank - *line) : left;
+
+        if (length == 0 || length >= size)
+                return false;
+        memcpy(ret, *line, length);
+        ret[length] = '\0';
+        *line += length + (blank != NULL);
+        return true;
+}
 
 /* Line: id parent dev root point options [optional fields] - type source superoptions */
 static bool parse_mount(const char *line, size_t size, struct mount_line *ret)
 {
-        char copy[2048], *separator;
+        const char *end = line + size;
+        char word[FIELD_MAX];
 
-        if (size >= sizeof(copy))
+        for (unsigned i = 0; i < 3; i++)
+                if (!take_field(&line, end, word, sizeof(word)))
+                        return false;
+        /* The root first, which nobody asks for, then the point. */
+        for (unsigned i = 0; i < 2; i++)
+                if (!take_field(&line, end, ret->point, sizeof(ret->point)))
+                        return false;
+        if (!take_field(&line, end, ret->options, sizeof(ret->options)))
                 return false;
-        memcpy(copy, line, size);
-        copy[size] = '\0';
-        separator = strstr(copy, " - ");
-        if (separator == NULL)
-                return false;
-        *separator = '\0';
-        ret->propagates = strstr(copy, " shared:") != NULL || strstr(copy, " master:") != NULL;
-        *separator = ' ';
-        return sscanf(copy, "%*u %*u %*s %255s %255s %255s", ret->root, ret->point, ret->options) == 3 &&
-               sscanf(separator, " - %63s", ret->type) == 1;
+        ret->propagates = false;
+        while (take_field(&line, end, word, sizeof(word))) {
+                if (strcmp(word, "-") == 0)
+                        return take_field(&line, end, ret->type, sizeof(ret->type));
+                ret->propagates |= strncmp(word, "shared:", 7) == 0 || strncmp(word, "master:", 7) == 0;
+        }
+        return false;
 }
 
 /* `point` has the blanks and backslashes of a path as octal numbers. */

@@ -107,6 +107,11 @@ static void mounts_must_be_as_designed(void **state)
                 ROOT_LINE "35 30 8:1 /h /home/a rw,nosuid,nodev - ext4 /dev/sda1 rw\n",
                 ROOT_LINE "garbage\n",
                 "31 30 0:31 / /tmp rw,nosuid,nodev - tmpfs tmpfs rw\n",
+                /* The kernel leaves a vertical tab in a path as it is: no field ends there. */
+                "34 30 8:1 /x\v/ nosuid,nodev - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "34 30 8:1 /x\v/y /usr rw,nosuid,nodev - ext4 /dev/sda1 rw\n",
+                ROOT_LINE "34 30 8:1 /usr /usr ro,nosuid,nodev\n",
+                ROOT_LINE "34 30 8:1 /usr /usr ro,nosuid,nodev - \n",
         };
         struct error err = ERROR_INIT;
 
@@ -115,6 +120,24 @@ static void mounts_must_be_as_designed(void **state)
                 assert_int_equal(verify_mounts(good[i], "/home/a b", &err), 0);
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 assert_true(verify_mounts(bad[i], "/home/a b", &err) < 0);
+}
+
+/* A long directory of the host's, and an overlay of a hundred layers: neither is cut, neither is refused. */
+static void long_mounts_are_understood(void **state)
+{
+        char text[8192], layers[4000], directory[900];
+        struct error err = ERROR_INIT;
+
+        (void)state;
+        memset(layers, 'l', sizeof(layers) - 1);
+        memset(directory, 'd', sizeof(directory) - 1);
+        layers[sizeof(layers) - 1] = directory[sizeof(directory) - 1] = '\0';
+        (void)snprintf(text, sizeof(text), ROOT_LINE "34 30 0:9 /%s /usr ro,nosuid,nodev - overlay overlay rw,%s\n",
+                       directory, layers);
+        assert_int_equal(verify_mounts(text, "/home/a", &err), 0);
+        (void)snprintf(text, sizeof(text), ROOT_LINE "34 30 0:9 /%s /usr rw,nosuid,nodev - overlay overlay rw,%s\n",
+                       directory, layers);
+        assert_true(verify_mounts(text, "/home/a", &err) < 0);
 }
 
 static void only_loopback_passes(void **state)
@@ -151,9 +174,13 @@ static void a_process_of_the_host_fails(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_right_status_passes), cmocka_unit_test(every_wrong_line_of_status_is_named),
-                cmocka_unit_test(maps_are_exact),        cmocka_unit_test(mounts_must_be_as_designed),
-                cmocka_unit_test(only_loopback_passes),  cmocka_unit_test(a_process_of_the_host_fails),
+                cmocka_unit_test(a_right_status_passes),
+                cmocka_unit_test(every_wrong_line_of_status_is_named),
+                cmocka_unit_test(maps_are_exact),
+                cmocka_unit_test(mounts_must_be_as_designed),
+                cmocka_unit_test(long_mounts_are_understood),
+                cmocka_unit_test(only_loopback_passes),
+                cmocka_unit_test(a_process_of_the_host_fails),
         };
 
         return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
