@@ -87,7 +87,7 @@ static void find_stale(const struct vm_description *description, struct vm_templ
         char key[17];
 
         if (vm_machine_key(&machine, key, &err) < 0)
-                (void)snprintf(info->stale, sizeof(info->stale), "%s", err.text);
+                (void)snprintf(info->stale, sizeof(info->stale), "%.150s", err.text);
         else if (strcmp(key, info->key) != 0)
                 (void)snprintf(info->stale, sizeof(info->stale), "its kernel, QEMU or agentsh was replaced");
 }
@@ -141,7 +141,7 @@ static bool look_at(int templates, const char *key, struct vm_template_info *ret
         if (directory < 0)
                 return false;
         memset(ret, 0, sizeof(*ret));
-        (void)snprintf(ret->key, sizeof(ret->key), "%s", key);
+        (void)snprintf(ret->key, sizeof(ret->key), "%.16s", key);
         describe(directory, ret);
         ret->size = size_on_disk(directory, "ram") + size_on_disk(directory, "state");
         lock = lock_unused(directory, NULL);
