@@ -15,12 +15,13 @@ $(O)/probes/%: probe/%.c $(PROBE_HEADERS)
 $(O)/probes/%: tests/probes/%.c $(PROBE_HEADERS)
 	$(make_probe)
 
-# A guest that keeps to no rule, in the place of agentsh-guest.
-$(O)/probes/hostile_guest: tests/probes/hostile_guest.c $(call object,shell/guest_machine.c shell/guest_disks.c shell/frame.c \
-                           shell/transport.c) $(O)/libcommon.a $(PROBE_HEADERS) shell/frame.h
+# A guest that keeps to no rule, in the place of agentsh-guest. Of sources, not of objects: those may be sanitized.
+HOSTILE_SRC = $(addprefix shell/,guest_machine.c guest_disks.c frame.c transport.c) $(wildcard common/*.c)
+
+$(O)/probes/hostile_guest: tests/probes/hostile_guest.c $(HOSTILE_SRC) $(PROBE_HEADERS) shell/frame.h
 	$(say) PROBE $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 -I. $(DEFINES) -O2 -g $(WARNINGS) $(WERROR) -static -o $@ $(filter %.c %.o %.a,$^)
+	$(Q)$(CC) -std=gnu17 -I. $(DEFINES) -O2 -g $(WARNINGS) $(WERROR) -static -o $@ $(filter %.c,$^)
 
 JAIL_LAB = $(O)/tests/lib/jail_lab.o $(O)/tests/lib/jail_facts.o
 
