@@ -1,10 +1,10 @@
 # Static checks. Every tool that is missing is an error that names its package: a check that did not run has not passed.
 # LINT_FILES="a.c b.c" checks just these.
 
-C_FILES    = $(sort $(wildcard common/*.c policy/*.c monitor/*.c shell/*.c pam_module/*.c admin/*.c))
+C_FILES    = $(sort $(wildcard common/*.c policy/*.c monitor/*.c shell/*.c pam_module/*.c admin/*.c vm/*.c))
 TEST_FILES = $(sort $(wildcard tests/unit/*.c tests/fuzz/*.c probe/*.c tests/probes/*.c tests/bench/*.c tests/lib/*.c \
                tests/mutation/*.c))
-H_FILES    = $(sort $(wildcard common/*.h policy/*.h monitor/*.h shell/*.h pam_module/*.h admin/*.h probe/*.h tests/*/*.h))
+H_FILES    = $(sort $(wildcard common/*.h policy/*.h monitor/*.h shell/*.h pam_module/*.h admin/*.h vm/*.h probe/*.h tests/*/*.h))
 LINT_FILES ?= $(C_FILES)
 SH_FILES   = $(sort install.sh .ci/run $(wildcard etc/init.d/* make/*.sh tests/*.sh tests/run tests/*/*.sh))
 

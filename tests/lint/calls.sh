@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 shopt -s nullglob
 
-files=(common/*.c policy/*.c monitor/*.c shell/*.c pam_module/*.c admin/*.c)
+files=(common/*.c policy/*.c monitor/*.c shell/*.c pam_module/*.c admin/*.c vm/*.c)
 [ ${#files[@]} -gt 0 ] || { echo "calls: no source files found" >&2; exit 1; }
 
 perl - "${files[@]}" <<'PERL'

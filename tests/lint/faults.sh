@@ -12,7 +12,7 @@ table=$(sed -nE 's/^SWITCH\("([^"]+)", test_[a-z_]+\)$/\1/p' common/fault_switch
 [ "$(grep -c '^SWITCH' common/fault_switches.def)" -eq "$(wc -l <<<"$table")" ] || complain "a line of the table is malformed"
 repeated=$(sort <<<"$table" | uniq -d)
 [ -z "$repeated" ] || complain "more than once in the table: $repeated"
-sources=(common/*.c policy/*.c monitor/*.c shell/*.c pam_module/*.c admin/*.c)
+sources=(common/*.c policy/*.c monitor/*.c shell/*.c pam_module/*.c admin/*.c vm/*.c)
 
 # The steps of a session are switches, too, by their names.
 steps=$(sed -nE 's/^[[:space:]]*\{ "([^"]+)", JAIL_[A-Z]+, .*/\1/p' monitor/jail_steps.c

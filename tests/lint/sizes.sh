@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 command -v ctags >/dev/null || { echo "sizes: ctags is missing: apt-get install universal-ctags" >&2; exit 1; }
 shopt -s nullglob
 failed=0
-files=(common/*.[ch] policy/*.[ch] monitor/*.[ch] shell/*.[ch] pam_module/*.[ch] admin/*.[ch] probe/*.[ch]
+files=(common/*.[ch] policy/*.[ch] monitor/*.[ch] shell/*.[ch] pam_module/*.[ch] admin/*.[ch] vm/*.[ch] probe/*.[ch]
        tests/unit/*.[ch] tests/fuzz/*.[ch] tests/probes/*.[ch] tests/bench/*.[ch] tests/lib/*.[ch]
        tests/mutation/*.[ch])
 [ ${#files[@]} -gt 0 ] || { echo "sizes: no source files found" >&2; exit 1; }
