@@ -2,6 +2,7 @@
 # ASan and UBSan together with all of common/ and policy/, and with the sources named in FUZZ_EXTRA_NAME.
 #
 #   make fuzz FUZZ_SECONDS=60     runs each fuzzer; what it finds new stays in $(O)/fuzz/corpus/NAME
+#   make fuzzers                  builds them all
 #   make corpus                   replays each checked-in corpus once
 #   make fuzz-coverage            how much the corpora reach
 
@@ -24,12 +25,21 @@ FUZZ_EXTRA_kernel  = $(addprefix monitor/,$(notdir $(wildcard monitor/cgroup*.c)
 # A dictionary of the target's words, where there is a rule for one: $(O)/NAME.dict.
 FUZZ_DICTS     = policy
 
-.SECONDEXPANSION:
-$(O)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/mutate.h $(COMMON_SRC) $(POLICY_SRC) $$(FUZZ_EXTRA_$$*) \
-                  $(wildcard common/*.h policy/*.h policy/*.def shell/*.h admin/*.h monitor/*.h)
-	$(say) FUZZ $@
+FUZZ_HEADERS = $(wildcard common/*.h policy/*.h policy/*.def shell/*.h admin/*.h monitor/*.h tests/fuzz/*.h)
+# Compiled once for all fuzzers.
+fuzz_objects = $(patsubst %.c,$(O)/fuzz/objects/%.o,$(1))
+
+$(O)/fuzz/objects/%.o: %.c $(FUZZ_HEADERS)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $< $(COMMON_SRC) $(POLICY_SRC) $(FUZZ_EXTRA_$*) $(FUZZ_LIBS) $(FUZZ_LIBS_$*)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
+
+.SECONDARY: $(call fuzz_objects,$(COMMON_SRC) $(POLICY_SRC) $(foreach n,$(FUZZ_NAMES),tests/fuzz/fuzz_$(n).c $(FUZZ_EXTRA_$(n))))
+
+.SECONDEXPANSION:
+$(O)/fuzz/fuzz_%: $(O)/fuzz/objects/tests/fuzz/fuzz_%.o $(call fuzz_objects,$(COMMON_SRC) $(POLICY_SRC)) \
+                  $$(call fuzz_objects,$$(FUZZ_EXTRA_$$*))
+	$(say) FUZZ $@
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $(filter %.o,$^) $(FUZZ_LIBS) $(FUZZ_LIBS_$*)
 
 $(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(O)/fuzz/fuzz_% $(FUZZ_DICTS:%=$(O)/%.dict)
 	$(say) RUN "fuzz_$* for $(FUZZ_SECONDS) s"
@@ -64,5 +74,6 @@ $(FUZZ_NAMES:%=fuzz-coverage-%): fuzz-coverage-%:
 fuzz-coverage: $(FUZZ_NAMES:%=fuzz-coverage-%)
 fuzz: $(FUZZ_NAMES:%=fuzz-%)
 corpus: $(FUZZ_NAMES:%=corpus-%)
+fuzzers: $(FUZZ_PROGRAMS)
 
-.PHONY: corpus fuzz-coverage $(FUZZ_NAMES:%=fuzz-coverage-%) $(FUZZ_NAMES:%=fuzz-%) $(FUZZ_NAMES:%=corpus-%)
+.PHONY: corpus fuzzers fuzz-coverage $(FUZZ_NAMES:%=fuzz-coverage-%) $(FUZZ_NAMES:%=fuzz-%) $(FUZZ_NAMES:%=corpus-%)
