@@ -17,7 +17,7 @@ import pytest
 import traces
 from sshd import Client, environment
 
-SECONDS = float(os.environ.get("AGENTSH_SOAK_SECONDS", "30"))
+SECONDS = float(os.environ.get("AGENTSH_SOAK_SECONDS", "20"))
 LOGINS = 64
 KILLS_A_SECOND = 12
 PARENT = os.getpid()
