@@ -115,6 +115,7 @@ INVISIBLE = {
     "signals": "the listener's are the defaults",
     "session keyring": "the seccomp filter closes every way to a keyring as well",
     "bind to monitor": "seen when the monitor is killed",
+    "stores": "only says which limit was hit: seen in the record when a file system is full",
 }
 
 
