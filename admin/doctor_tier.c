@@ -25,7 +25,11 @@ void doctor_tier(struct findings *findings, const struct account_list *agents)
 {
         cleanup_free struct policy *policy = calloc(1, sizeof(*policy));
 
-        for (size_t i = 0; policy != NULL && i < agents->count; i++) {
+        if (policy == NULL) {
+                finding_add(findings, FINDING_WARNING, CHECK, "not looked at: no memory");
+                return;
+        }
+        for (size_t i = 0; i < agents->count; i++) {
                 const char *name = agents->account[i].name;
                 struct error err = ERROR_INIT;
                 struct tier_outlook outlook;
