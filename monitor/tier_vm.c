@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/paths.h"
+#include "common/process.h"
 #include "monitor/tier_vm.h"
 #include "monitor/vm_images.h"
 #include "vm/host.h"
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -277,8 +279,26 @@ static int vm_start(const struct tier_request *request, struct isolation *ret, s
         return 0;
 }
 
+/* For the guest to write the home back. More than a guest of ours takes; a hostile one has no longer than that. */
+#define POWEROFF_MS 1500
+
+/* With its status line the relay sees the session end, and tells the guest to switch itself off. */
+static void wait_poweroff(struct isolation *isolation)
+{
+        struct pollfd ended = { .fd = isolation->pidfd, .events = POLLIN };
+        uint64_t now = process_monotonic_ms(), until = now + POWEROFF_MS;
+
+        cleanup_close_fd(&isolation->status_fd);
+        while (isolation->pidfd >= 0 && now < until) {
+                if (poll(&ended, 1, (int)(until - now)) > 0)
+                        return;
+                now = process_monotonic_ms();
+        }
+}
+
 static int vm_stop(struct isolation *isolation, struct error *err)
 {
+        wait_poweroff(isolation);
         cleanup_close_fd(&isolation->lock_fd);
         return jail_stop(isolation, err);
 }

@@ -150,13 +150,33 @@ class TestLogin:
 
 class TestHome:
     def test_kept_and_closed_to_the_host(self, virtual):
-        assert su(virtual, "echo kept > file; sync").returncode == 0
+        assert su(virtual, "echo kept > file").returncode == 0
         assert su(virtual, "cat file").stdout == "kept\n"
         image = host.HOMES / f"{virtual.name}.guest"
         assert os.stat(image).st_uid == 0 and os.stat(image).st_mode & 0o777 == 0o600
         assert not (virtual.data / "file").exists()
         done = host.run("e2fsck", "-fn", image)
         assert done.returncode == 0, done.stdout
+
+    def test_what_was_written_last_is_kept(self, virtual, work):
+        """An ordinary logout writes the home back, though nobody said sync; its file system is clean then."""
+        said = su(virtual, "head -c 25165824 /dev/urandom | tee late | sha256sum").stdout
+        image = host.HOMES / f"{virtual.name}.guest"
+        assert "Filesystem state:         clean" in host.run("dumpe2fs", "-h", image).stdout
+        assert "needs_recovery" not in host.run("dumpe2fs", "-h", image).stdout
+        assert su(virtual, "sha256sum < late; rm late").stdout == said and said
+
+    def test_kept_when_the_client_is_killed(self, virtual):
+        process = subprocess.Popen(["su", "-", virtual.name, "-c", "echo last > word; echo up; sleep 100"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=environment())
+        try:
+            assert wait_for_line(process, SLOW) == b"up\n"
+            process.kill()
+            assert host.wait_until(lambda: not qemus())
+        finally:
+            end(process)
+        assert su(virtual, "cat word").stdout == "last\n"
 
     def test_its_size_holds(self, virtual):
         done = su(virtual, "dd if=/dev/zero of=fill bs=1M count=100 2>&1; rm -f fill; sync")
