@@ -1,7 +1,9 @@
 """The machine under test: where things are, how to run a program, what processes there are. No agentsh in it."""
+import functools
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import subprocess
 import time
@@ -75,23 +77,36 @@ def user_exists(name):
 
 
 class Process:
-    """One process as /proc shows it now; fields are read once, at construction."""
+    """One process as /proc shows it now; `command` and `exe` when they are asked for, "" when it is gone by then."""
+
+    STATUS = re.compile(r"Name:\t(.*?)\n.*?State:\t(.).*?\nPPid:\t(\d+)\n.*?\nUid:\t([\d\t]+)\n"
+                        r"(?:.*?\nNSpid:\t([\d\t]+)\n)?", re.DOTALL)
 
     def __init__(self, pid):
         self.pid = pid
-        base = pathlib.Path("/proc") / str(pid)
-        status = dict(line.split(":\t", 1) for line in (base / "status").read_text().splitlines() if ":\t" in line)
-        self.name = status["Name"]
-        self.ppid = int(status["PPid"])
-        self.uid = int(status["Uid"].split()[1])
-        self.uids = {int(u) for u in status["Uid"].split()}
-        self.state = status["State"][0]
-        self.depth = len(status.get("NSpid", "0").split())
-        self.command = (base / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
+            found = self.STATUS.match(status.read())
+        if found is None:
+            raise ProcessLookupError(pid)
+        self.name, self.state, ppid, uids, pids = found.groups()
+        uids = [int(uid) for uid in uids.split()]
+        self.ppid, self.uid, self.uids = int(ppid), uids[1], set(uids)
+        self.depth = len((pids or "0").split())
+
+    @functools.cached_property
+    def command(self):
         try:
-            self.exe = os.readlink(base / "exe")
+            words = pathlib.Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ")
         except OSError:
-            self.exe = ""
+            return ""
+        return words.decode(errors="replace").strip()
+
+    @functools.cached_property
+    def exe(self):
+        try:
+            return os.readlink(f"/proc/{self.pid}/exe")
+        except OSError:
+            return ""
 
     def __repr__(self):
         return f"{self.pid}({self.name} uid={self.uid} {self.command[:60]!r})"
@@ -104,17 +119,17 @@ def processes():
         if entry.isdigit():
             try:
                 process = Process(int(entry))
-            except (OSError, KeyError, ValueError):
+            except (OSError, ValueError):
                 continue
             if process.state not in "ZX":
                 found.append(process)
     return found
 
 
-def processes_here():
+def processes_here(everything=None):
     """Those of this pid namespace proper: what runs in containers, and inside sessions, is left out."""
     depth = Process(os.getpid()).depth
-    return [p for p in processes() if p.depth == depth]
+    return [p for p in (processes() if everything is None else everything) if p.depth == depth]
 
 
 def processes_of(*uids):

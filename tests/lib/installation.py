@@ -65,15 +65,15 @@ def listener_pid():
         return Listener.current.process.pid
     try:
         process = host.Process(int(PIDFILE.read_text()))
-    except (OSError, KeyError, ValueError):
+    except (OSError, ValueError):
         return None
     return process.pid if process.name == "agentsh-monitor" else None
 
 
-def monitors():
-    """The monitors of the live sessions: children of the listener, or of systemd."""
+def monitors(everything=None):
+    """The monitors of the live sessions (among these processes): children of the listener, or of systemd."""
     listener = listener_pid()
-    return [p for p in host.processes_here() if p.name == "agentsh-monitor" and p.pid != listener
+    return [p for p in host.processes_here(everything) if p.name == "agentsh-monitor" and p.pid != listener
             and (p.ppid in (listener, 1) or systemd())]
 
 

@@ -118,7 +118,7 @@ def outside(agent):
     facts = {}
     for process in agent.processes():
         base = pathlib.Path("/proc") / str(process.pid)
-        if process.name in ("sshd", "agentsh", "su"):
+        if process.name in ("agentsh", "su") or process.name.startswith("sshd"):
             continue
         try:
             lines = (base / "cgroup").read_text().splitlines()

@@ -58,21 +58,21 @@ def test_uids():
 
 def ours_processes():
     """The accounts' processes, those of subordinate uids, and the monitors of sessions."""
-    known = test_uids()
-    found = [p for p in host.processes() if p.uids & known or FIRST_SUBUID <= min(p.uids) < LAST_SUBUID]
-    return found + installation.monitors()
+    everything, known = host.processes(), test_uids()
+    found = [p for p in everything if p.uids & known or FIRST_SUBUID <= min(p.uids) < LAST_SUBUID]
+    return found + installation.monitors(everything)
 
 
-def agent_processes():
+def agent_processes(ours):
     """A monitor that is just being started, or reaped, is no trace: it is waited for."""
-    return {(p.pid, p.name, p.uid) for p in ours_processes() if p.name != "sshd" or p.uid != 0}
+    return {(p.pid, p.name, p.uid) for p in ours if not p.name.startswith("sshd") or p.uid != 0}
 
 
-def foreign_namespaces():
-    """Namespaces, other than the host's, that a process of ours holds."""
+def foreign_namespaces(ours):
+    """Namespaces, other than the host's, that one of these processes holds."""
     own = {(kind, host.namespace("self", kind)) for kind in NAMESPACES}
     found = set()
-    for process in ours_processes():
+    for process in ours:
         if not process.name.startswith("agentsh"):
             continue
         for kind in NAMESPACES:
@@ -94,8 +94,9 @@ class Snapshot:
         self.mounts = mounts()
         self.cgroups = cgroup_dirs()
         self.runtime = runtime_entries()
-        self.processes = agent_processes()
-        self.namespaces = foreign_namespaces()
+        ours = ours_processes()
+        self.processes = agent_processes(ours)
+        self.namespaces = foreign_namespaces(ours)
 
     def since(self, before):
         new = []
