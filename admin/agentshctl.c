@@ -47,6 +47,15 @@ static const struct verb VERBS[] = {
           "say how far an agent is trusted: high means a virtual machine for each session",
           "  --end-sessions   end the sessions that it has; they go on as they are without it\n"
           "  --force          even where this host cannot run what it would get: its logins are refused then\n" },
+        { "home", "export", true, verb_home_export, "[OPTION]... NAME [PATH]...",
+          "write files of an agent's home as a tar archive",
+          "  -o, --output FILE      the archive, there only when it is complete; default: standard output\n"
+          "  --ignore-failed-read   leave out what the agent itself cannot read, instead of failing\n"
+          "  --live                 also while sessions of the account live: files may change meanwhile\n"
+          "  PATH                   a file or directory of the home; default: all of it\n" },
+        { "home", "import", true, verb_home_import, "[OPTION]... NAME", "unpack a tar archive in an agent's home",
+          "  -i, --input FILE       the archive, not compressed; default: standard input\n"
+          "  --live                 also while sessions of the account live\n" },
         { "guard", "on", true, verb_guard_on, "[--json]",
           "load the egress guard: agents' uids get no network on the host", "" },
         { "guard", "off", true, verb_guard_off, "[--json]", "unload the egress guard", "" },

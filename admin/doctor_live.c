@@ -4,6 +4,7 @@
  */
 #include "admin/doctor_live.h"
 
+#include "admin/live_account.h"
 #include "admin/live_bait.h"
 #include "admin/live_check.h"
 #include "admin/live_probe.h"
@@ -40,31 +41,6 @@ static void live_doctor_done(struct live_doctor *doctor)
         live_report_done(&doctor->report);
 }
 
-/* The way that root itself would take, if the policy has it; else the first that it has. */
-static const char *pick_service(const struct policy *policy)
-{
-        static const char *const preferred[] = { "su-l", "su", "login" };
-
-        for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++)
-                if (policy_allows_service(policy, preferred[i]))
-                        return preferred[i];
-        return policy->services.count > 0 ? policy->services.name[0] : preferred[0];
-}
-
-static int load_policy(struct live_doctor *doctor, const char *name)
-{
-        cleanup_free struct policy_report *report = calloc(1, sizeof(*report));
-        cleanup_close int config = places_open_config(&doctor->reason);
-
-        if (config < 0)
-                return config;
-        if (report == NULL)
-                return error_errno(&doctor->reason, ENOMEM, "cannot load the policy of %s", name);
-        if (policy_report_load(config, name, &doctor->policy, report, NULL) == 0)
-                return 0;
-        return policy_report_join(report, "the policy is not valid", &doctor->reason);
-}
-
 static int find_session(struct live_doctor *doctor)
 {
         cleanup_session_list struct session_list list = { 0 };
@@ -90,7 +66,7 @@ static int open_and_probe(struct live_doctor *doctor)
         if (r >= 0)
                 r = live_probe_prepare(&doctor->probe, &doctor->bait, err);
         if (r >= 0)
-                r = live_session_open(&doctor->account, pick_service(&doctor->policy), doctor->probe.command,
+                r = live_session_open(&doctor->account, live_pick_service(&doctor->policy), doctor->probe.command, NULL,
                                       &doctor->session, err);
         if (r >= 0)
                 r = live_probe_run(&doctor->probe, &doctor->session, &doctor->facts, err);
@@ -171,13 +147,9 @@ int doctor_live(const char *name, bool as_json)
         bool good;
 
         doctor = (struct live_doctor){ .bait = LIVE_BAIT_INIT, .session = LIVE_SESSION_INIT };
-        if (account_find(name, &doctor.account, &err) < 0)
+        if (live_find_agent(name, &doctor.account, &err) < 0)
                 return output_error(&err);
-        if (!account_is_agent(&doctor.account) || doctor.account.uid == 0) {
-                output_note("%s is no agent: its login shell is %s", name, doctor.account.shell);
-                return VERB_FAILED;
-        }
-        if (load_policy(&doctor, name) == 0 && open_and_probe(&doctor) == 0)
+        if (live_load_policy(name, &doctor.policy, &doctor.reason) == 0 && open_and_probe(&doctor) == 0)
                 check_all(&doctor);
         good = doctor.reason.number == 0 && live_report_good(&doctor.report);
         if (as_json)

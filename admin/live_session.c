@@ -36,7 +36,8 @@ struct verdict {
 struct application {
         const struct account *account;
         const char *service, *command;
-        int control, input, output;
+        int control;
+        struct live_streams streams;
         pam_handle_t *pamh;
         char said[256]; /* the last thing that a module told the user */
         struct verdict verdict;
@@ -132,27 +133,57 @@ static _Noreturn void become_shell(const struct application *application)
         if (put_environment(application) && initgroups(account->name, account->gid) == 0 &&
             setresgid(account->gid, account->gid, account->gid) == 0 &&
             setresuid(account->uid, account->uid, account->uid) == 0 && process_reset_signals(NULL) == 0 &&
-            chdir("/") == 0 && dup2(application->input, 0) == 0 && dup2(application->output, 1) == 1 &&
-            dup2(application->output, 2) == 2 && fd_close_others(3, NULL, 0, NULL) == 0)
+            chdir("/") == 0 && dup2(application->streams.input, 0) == 0 && dup2(application->streams.output, 1) == 1 &&
+            dup2(application->streams.error, 2) == 2 && fd_close_others(3, NULL, 0, NULL) == 0)
                 (void)execl(account->shell, base != NULL ? base + 1 : account->shell, "-c", application->command, NULL);
         _exit(127);
 }
 
+static void tell_status(const struct application *application, pid_t shell)
+{
+        int status = 0;
+        int32_t message;
+
+        while (waitpid(shell, &status, 0) < 0 && errno == EINTR)
+                continue;
+        message = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        (void)send(application->control, &message, sizeof(message), MSG_NOSIGNAL);
+}
+
 /* The session lives until the other end of the control socket is closed, however that comes. */
+static void wait_for_close(const struct application *application, pid_t *shell)
+{
+        struct pollfd items[] = { { .fd = application->control, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+
+        if (*shell > 0)
+                items[1].fd = process_open_pidfd(*shell, NULL);
+        for (;;) {
+                if (poll(items, 2, -1) < 0)
+                        continue;
+                if (items[1].revents != 0) {
+                        tell_status(application, *shell);
+                        cleanup_close_fd(&items[1].fd);
+                        *shell = 0;
+                }
+                if (items[0].revents != 0)
+                        break;
+        }
+        cleanup_close_fd(&items[1].fd);
+}
+
 static void hold_session(struct application *application)
 {
-        char byte;
         pid_t shell = fork();
 
         if (shell == 0)
                 become_shell(application);
         if (shell < 0)
                 (void)refuse(application, "the start of the login shell", PAM_SYSTEM_ERR);
-        cleanup_close_fd(&application->input);
-        cleanup_close_fd(&application->output);
+        cleanup_close_fd(&application->streams.input);
+        cleanup_close_fd(&application->streams.output);
+        cleanup_close_fd(&application->streams.error);
         (void)send(application->control, &application->verdict, sizeof(application->verdict), MSG_NOSIGNAL);
-        while (recv(application->control, &byte, 1, 0) < 0 && errno == EINTR)
-                continue;
+        wait_for_close(application, &shell);
         (void)pam_close_session(application->pamh, 0);
         if (shell > 0)
                 while (waitpid(shell, NULL, 0) < 0 && errno == EINTR)
@@ -161,7 +192,8 @@ static void hold_session(struct application *application)
 
 static _Noreturn void be_application(struct application *application)
 {
-        const int keep[] = { application->control, application->input, application->output };
+        const int keep[] = { application->control, application->streams.input, application->streams.output,
+                             application->streams.error };
 
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
             fd_close_others(3, keep, sizeof(keep) / sizeof(keep[0]), NULL) < 0)
@@ -226,11 +258,41 @@ static int make_pipe(int *ret_read, int *ret_write, struct error *err)
         return 0;
 }
 
-int live_session_open(const struct account *account, const char *service, const char *command, struct live_session *ret,
-                      struct error *err)
+/* What is in common is duplicated, so that each can be closed by itself. */
+static int take_streams(const struct live_streams *given, struct live_streams *ret, struct error *err)
+{
+        ret->input = fcntl(given->input, F_DUPFD_CLOEXEC, 3);
+        ret->output = fcntl(given->output, F_DUPFD_CLOEXEC, 3);
+        ret->error = fcntl(given->error, F_DUPFD_CLOEXEC, 3);
+        return ret->input < 0 || ret->output < 0 || ret->error < 0
+                       ? error_errno(err, errno, "cannot prepare the command's streams")
+                       : 0;
+}
+
+static int make_streams(struct live_session *session, struct live_streams *ret, struct error *err)
+{
+        cleanup_close int input = -EBADF, output = -EBADF;
+        int r = make_pipe(&input, &session->input, err);
+
+        if (r >= 0)
+                r = make_pipe(&session->output, &output, err);
+        return r < 0 ? r : take_streams(&(struct live_streams){ input, output, output }, ret, err);
+}
+
+static void streams_done(struct live_streams *streams)
+{
+        cleanup_close_fd(&streams->input);
+        cleanup_close_fd(&streams->output);
+        cleanup_close_fd(&streams->error);
+}
+#define cleanup_streams __attribute__((cleanup(streams_done)))
+
+int live_session_open(const struct account *account, const char *service, const char *command,
+                      const struct live_streams *streams, struct live_session *ret, struct error *err)
 {
         cleanup_live_session struct live_session session = LIVE_SESSION_INIT;
-        cleanup_close int theirs = -EBADF, input = -EBADF, output = -EBADF;
+        cleanup_streams struct live_streams its = { -EBADF, -EBADF, -EBADF };
+        cleanup_close int theirs = -EBADF;
         int pair[2], r;
 
         (void)snprintf(session.service, sizeof(session.service), "%s", service);
@@ -238,9 +300,7 @@ int live_session_open(const struct account *account, const char *service, const 
                 return error_errno(err, errno, "cannot make a socket pair");
         session.control = pair[0];
         theirs = pair[1];
-        r = make_pipe(&input, &session.input, err);
-        if (r >= 0)
-                r = make_pipe(&session.output, &output, err);
+        r = streams == NULL ? make_streams(&session, &its, err) : take_streams(streams, &its, err);
         if (r < 0)
                 return r;
         session.begun_usec = live_now_usec();
@@ -248,12 +308,9 @@ int live_session_open(const struct account *account, const char *service, const 
         if (session.application < 0)
                 return error_errno(err, errno, "cannot start a process");
         if (session.application == 0) {
-                struct application application = { .account = account,
-                                                   .service = service,
-                                                   .command = command,
-                                                   .control = theirs,
-                                                   .input = input,
-                                                   .output = output };
+                struct application application = {
+                        .account = account, .service = service, .command = command, .control = theirs, .streams = its
+                };
 
                 be_application(&application);
         }
@@ -263,6 +320,16 @@ int live_session_open(const struct account *account, const char *service, const 
                 return r;
         *ret = session;
         session = (struct live_session)LIVE_SESSION_INIT;
+        return 0;
+}
+
+int live_session_status(const struct live_session *session, int *ret, struct error *err)
+{
+        int32_t status;
+
+        if (recv(session->control, &status, sizeof(status), 0) != (ssize_t)sizeof(status))
+                return error_text(err, ESRCH, "the process that holds the session died");
+        *ret = status;
         return 0;
 }
 

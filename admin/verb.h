@@ -25,6 +25,8 @@ int verb_guard_off(int argc, char **argv);
 int verb_guard_status(int argc, char **argv);
 int verb_guard_sync(int argc, char **argv);
 int verb_risk(int argc, char **argv);
+int verb_home_export(int argc, char **argv);
+int verb_home_import(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_vm_build(int argc, char **argv);
 int verb_vm_list(int argc, char **argv);

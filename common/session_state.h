@@ -13,6 +13,9 @@
 
 #define SESSION_STATE_MAGIC 0x41475304U
 
+/* In `tier`, of a session whose home is a copy that ends with it. */
+#define SESSION_STATE_COPY ", copy"
+
 #define SESSION_CGROUPS_MAX 8
 
 struct session_state {

@@ -2,10 +2,12 @@
 import contextlib
 import hashlib
 import json
+import io
 import os
 import re
 import signal
 import subprocess
+import tarfile
 import time
 
 import guest
@@ -13,7 +15,7 @@ import host
 import installation
 import pytest
 from need import need_program
-from sshd import Client, end, environment, wait_for_line
+from sshd import Client, end, environment, spawn, wait_for_line
 
 PLACE = host.pathlib.Path("/var/lib/agtest-vm")
 TEMPLATES = host.pathlib.Path("/var/lib/agentsh/vm")
@@ -495,3 +497,189 @@ class TestEnds:
             end(process)
         self.check_home(host.HOMES / f"{virtual.name}.guest", work / "home.copy")
         assert su(virtual, "echo again").stdout == "again\n"
+
+
+# A home with everything that an archive has to carry, and how it looks.
+PLANT = r"""
+mkdir -p tree/deep/er && cd tree || exit
+echo text > plain; printf '\001\377' > binary; : > empty
+chmod 640 plain; chmod 711 binary; chmod 700 deep
+ln -s ../outside dangling; ln plain hard; ln -s plain link; mkfifo fifo
+dd if=/dev/zero of=sparse bs=1 seek=8388607 count=1 2>/dev/null
+printf x | dd of=sparse bs=1 seek=1048576 conv=notrunc 2>/dev/null
+echo a > "$(printf 'odd \n\\ name')"; echo b > -dash; echo c > "quote'd"
+touch -h -d '2001-02-03 04:05:06.789 UTC' plain dangling; touch -d '2002-02-03 04:05:06 UTC' deep/er
+chmod 555 deep/er
+"""
+SHOW = r"""
+find tree -printf '%P|%y|%m|%T@|%l|%n\n' | sort; find tree -type f -print0 | sort -z | xargs -0 sha256sum
+stat -c %s tree/sparse; echo $(($(stat -c %b tree/sparse) * 512 < 1048576))
+"""
+
+
+def move(*words, **kwargs):
+    return host.run(host.CTL, "home", *words, timeout=SLOW, **kwargs)
+
+
+def archive(*members):
+    """A tar archive of (name, content or TarInfo attributes)."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            data = content if isinstance(content, bytes) else b""
+            for key, value in ({} if isinstance(content, bytes) else content).items():
+                setattr(info, key, value)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def empty(agent):
+    """Whatever its home is, it has nothing in it."""
+    for path in (host.HOMES / f"{agent.name}.guest", *agent.data.glob("*")):
+        host.run("rm", "-rf", path, check=True)
+
+
+@pytest.fixture(params=["jail", "vm"])
+def owner(request, agent, parts, template):
+    """An agent with a persistent home, in each tier whose home is kept differently."""
+    agent.policy(settings(parts) if request.param == "vm" else {})
+    empty(agent)
+    yield agent
+    empty(agent)
+
+
+class TestMovingFiles:
+    def test_round_trip(self, owner, work):
+        file = work / "home.tar"
+        before = su(owner, f"({PLANT}) && {SHOW}").stdout
+        assert "plain|f|640|981173106.789" in before and before.endswith("8388608\n1\n"), before
+        done = move("export", owner.name, "-o", file)
+        assert done.returncode == 0 and not done.stdout and not done.stderr, done
+        assert os.stat(file).st_mode & 0o7777 == 0o600 and os.stat(file).st_size < 1 << 20
+        empty(owner)
+        with open(file, "rb") as stream:
+            done = move("import", owner.name, stdin=stream)
+        assert done.returncode == 0 and not done.stderr, done
+        assert su(owner, SHOW).stdout == before
+        with open("/var/log/agentsh/sessions.jsonl", encoding="utf-8") as records:
+            record = [json.loads(line) for line in records][-2]
+        assert (record["account"], record["service"], record["ruser"], record["why"]) == (owner.name, "su-l", "root", "closed")
+
+    def test_single_paths(self, owner):
+        assert su(owner, "mkdir -p tree/deep; echo a > tree/a; echo b > tree/deep/b; echo c > c; echo d > -o").returncode == 0
+        done = subprocess.run([host.CTL, "home", "export", owner.name, "--", "tree/deep", f"{owner.home}/c", "-o"],
+                              capture_output=True, check=False, timeout=SLOW)
+        assert done.returncode == 0, done.stderr
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+            assert tar.getnames() == ["tree/deep", "tree/deep/b", "c", "-o"]
+            assert tar.getmember("c").uid == owner.uid
+        done = move("export", owner.name, "c", "missing")
+        assert done.returncode == 1 and "missing" in done.stderr and "status 2" in done.stderr, done.stderr
+
+    def test_hostile_archive(self, owner):
+        bad = archive(("../../../../../../tmp/agtest-dots", b"x"), ("/tmp/agtest-absolute", b"x"),
+                      ("out", {"type": tarfile.SYMTYPE, "linkname": "/tmp"}), ("out/agtest-through", b"x"),
+                      ("hard", {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"}),
+                      ("device", {"type": tarfile.BLKTYPE, "devmajor": 8, "mode": 0o666}),
+                      ("setuid", {"mode": 0o6777, "uname": "root"}), ("\033[2J", b"x"), ("good", b"arrived"))
+        done = subprocess.run([host.CTL, "home", "import", owner.name], input=bad, capture_output=True, check=False,
+                              timeout=SLOW)
+        assert done.returncode == 1 and b"\033" not in done.stderr, done.stderr
+        assert not list(host.pathlib.Path("/tmp").glob("agtest-*"))
+        said = su(owner, "cat good; echo; find . -type b -o -type c; stat -c %U setuid; ls tmp /tmp").stdout
+        assert said.splitlines()[:2] == ["arrived", owner.name] and "through" not in said, said
+
+    @staticmethod
+    def kill(owner, verb, words, data):
+        process = subprocess.Popen([host.CTL, "home", verb, owner.name, *words], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            process.stdin.write(data)
+            process.stdin.flush()
+            assert host.wait_until(lambda: [p for p in host.processes() if p.name == "agentsh"], SLOW)
+            time.sleep(0.5)
+            process.kill()
+            assert process.wait(20) == -9
+            assert host.wait_until(lambda: not installation.monitors() and not qemus())
+        finally:
+            end(process)
+
+    def test_killed(self, owner, work):
+        place = work / f"killed-{os.urandom(4).hex()}"
+        place.mkdir()
+        assert su(owner, "head -c 5000000 /dev/urandom > big; printf '#!/bin/sh\\nhead -c 3000000 big; sleep 100\\n' > slow; chmod +x slow"
+                  ).returncode == 0
+        # So that it does not come to its end before.
+        policy = owner.policy_file.read_text()
+        owner.policy_raw(f"{policy}[account]\nshell = {owner.home}/slow\n".encode() if "[account]" not in policy else
+                         policy.replace("[account]\n", f"[account]\nshell = {owner.home}/slow\n").encode())
+        self.kill(owner, "export", ["-o", place / "x.tar"], b"")
+        owner.policy_raw(policy.encode())
+        self.kill(owner, "import", [], archive(("new", os.urandom(3000000)))[:2000000])
+        assert not list(place.iterdir())
+        if (image := host.HOMES / f"{owner.name}.guest").exists():
+            TestEnds.check_home(image, work / "home.copy")
+        assert su(owner, "wc -c < big").stdout == "5000000\n"
+
+    def test_a_home_that_is_used(self, owner):
+        with session(owner):
+            for verb in ("export", "import"):
+                done = move(verb, owner.name, input="")
+                assert done.returncode == 1 and "has a live session" in done.stderr, done
+            done = move("export", "--live", owner.name)
+            if owner.policy_file.read_bytes() == b"\n":
+                assert done.returncode == 0 and "./" in done.stdout, done
+            else:
+                assert done.returncode == 1 and "another session" in done.stderr, done
+
+    def test_what_it_says_is_hostile(self, agent):
+        """A shell that the agent wrote: it cannot speak to the terminal, nor without end, nor seem to have worked."""
+        agent.write("shell", "#!/bin/sh\nfor i in $(seq 1000); do printf '\\033]0;owned\\007%d\\n' $i >&2; done\nexit 3\n", 0o755)
+        agent.policy({"account": {"shell": f"{agent.home}/shell"}})
+        for verb in ("export", "import"):
+            done = move(verb, agent.name, input="")
+            assert done.returncode == 1 and "status 3" in done.stderr, done.stderr
+            assert "\033" not in done.stderr and "\\x1b]0;owned\\x071" in done.stderr
+            assert len(done.stderr.splitlines()) < 60
+
+    def test_an_archive_that_does_not_fit_on_the_disk(self, agent, work):
+        place = work / "small"
+        place.mkdir()
+        host.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place, check=True)
+        try:
+            (place / "x.tar").write_text("before")
+            agent.write("big", "x" * 3000000)
+            done = move("export", agent.name, "-o", place / "x.tar")
+            assert done.returncode == 1 and "No space left" in done.stderr, done
+            assert (place / "x.tar").read_text() == "before" and len(list(place.iterdir())) == 1
+        finally:
+            host.run("umount", place)
+            place.rmdir()
+
+    def test_on_a_terminal(self, agent, work):
+        for words, said in ((["export", agent.name], "--output"), (["import", agent.name], "--input")):
+            child = spawn([str(host.CTL), "home", *words])
+            child.expect(f"is a terminal: give {said}")
+            child.wait()
+            assert child.exitstatus == 2
+        child = spawn([str(host.CTL), "home", "export", agent.name, "-o", str(work / "t.tar")])
+        child.expect(rf"{agent.name}: [0-9.]+[KMG]?, [0-9.]+[KMG]?/s\r\n")
+        child.wait()
+        assert child.exitstatus == 0
+
+    @pytest.mark.parametrize("words, status, said", [
+        (["export"], 2, "name"), (["import"], 2, "name"), (["export", "--bad", "x"], 2, "options"),
+        (["import", "x", "y"], 2, "archive"), (["import", "-o", "x", "y"], 2, "options"),
+        (["export", "nosuchaccount"], 1, "nosuchaccount"), (["export", "root"], 1, "no agent"),
+        (["import", "-i", "/nonexistent", "agent"], 1, "/nonexistent"), (["export", "agent", "../x"], 1, "not below"),
+        (["export", "agent", "/etc"], 1, "not below"), (["export", "agent", ""], 1, "not below"),
+        (["export", "-o", "/nonexistent/x", "agent"], 1, "/nonexistent/x")])
+    def test_usage(self, agent, words, status, said):
+        done = move(*[agent.name if word == "agent" else word for word in words], input="")
+        assert done.returncode == status and said in done.stderr, done
+
+    def test_no_home(self, agent):
+        agent.policy({"home": {"mode": "ephemeral"}})
+        assert "ephemeral" in move("export", agent.name).stderr
