@@ -3,6 +3,7 @@
 #include "admin/verb.h"
 #include "common/json.h"
 #include "common/process.h"
+#include "vm/template.h"
 #include "vm/template_list.h"
 
 #include <errno.h>
@@ -102,7 +103,7 @@ static int remove_one(const char *key)
 {
         struct error err = ERROR_INIT;
 
-        if (vm_template_remove(key, &err) < 0)
+        if (store_remove(&vm_templates, key, &err) < 0)
                 return output_error(&err);
         (void)printf("%s is removed\n", key);
         return VERB_OK;
@@ -116,7 +117,7 @@ static int remove_many(const struct vm_template_list *list, bool only_stale)
         for (size_t i = 0; i < list->count; i++)
                 if ((!only_stale || list->item[i].stale[0] != '\0') && remove_one(list->item[i].key) != VERB_OK)
                         status = VERB_FAILED;
-        return vm_templates_tidy(&err) < 0 ? output_error(&err) : status;
+        return store_tidy(&vm_templates, &err) < 0 ? output_error(&err) : status;
 }
 
 static int find_template(const struct vm_template_list *list, const char *prefix, const char **ret, struct error *err)

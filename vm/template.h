@@ -12,17 +12,13 @@
 
 #include "common/error.h"
 #include "vm/machine.h"
+#include "vm/store.h"
 
-#define VM_TEMPLATES_DIR AGENTSH_STATE_DIR "/vm"
-
-/* Told what goes on while a template is made; `text` is one line. */
-struct vm_progress {
-        void (*say)(void *context, const char *text);
-        void *context;
-};
+/* The store of templates; its shared file is the memory. */
+extern const struct store vm_templates;
 
 struct vm_template {
-        int ram_fd; /* owned; open for reading; with a lock that says "used" (template_list.h) for as long as it is open */
+        int ram_fd; /* owned; open for reading; with a lock that says "used" (store.h) for as long as it is open */
         int state_fd; /* owned; open for reading */
 };
 

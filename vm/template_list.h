@@ -1,5 +1,5 @@
 /*
- * template_list.h - which templates there are, and their removal. Root.
+ * template_list.h - which templates there are. Root.
  */
 #ifndef AGENTSH_VM_TEMPLATE_LIST_H
 #define AGENTSH_VM_TEMPLATE_LIST_H
@@ -34,15 +34,6 @@ struct vm_template_list {
 /* The newest first. No directory of templates is an empty list. */
 must_check int vm_template_list_read(struct vm_template_list *ret, struct error *err);
 void vm_template_list_done(struct vm_template_list *list);
-
-/*
- * Remove one, under the templates' lock: from one moment to the next it is not there. -EBUSY while a session uses it,
- * -ENOENT when there is none.
- */
-must_check int vm_template_remove(const char *key, struct error *err);
-
-/* Remove what processes that were killed left of templates that they made or removed. */
-must_check int vm_templates_tidy(struct error *err);
 
 /* Fill *ret from the text of a template's description; false when it is none. Pure. */
 struct vm_description {
