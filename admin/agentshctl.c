@@ -66,12 +66,19 @@ static const struct verb VERBS[] = {
           "  --kernel PATH    a kernel image; default: the newest one below /boot, cloud kernels first\n"
           "  --memory SIZE    memory of the guest; default 256M\n"
           "  --cpus N         its processors; default 1\n"
-          "  --accel WORD     kvm, tcg or auto (the default: kvm where it is fast)\n" },
+          "  --accel WORD     kvm, tcg or auto (the default: kvm where it is fast)\n"
+          "  --root SOURCE    make an image of this root, too: host, or dir:PATH\n"
+          "  --account NAME   make all that a login of this account needs, as its policy says, and nothing else\n" },
         { "vm", "list", true, verb_vm_list, "[--json]", "list the templates for sessions in virtual machines", "" },
         { "vm", "remove", true, verb_vm_remove, "TEMPLATE... | --stale | --all",
           "remove templates that no session uses",
           "  TEMPLATE         a template's name, or the beginning of one that fits no other\n"
           "  --stale          all that no login will use again\n"
+          "  --all            all; the next login makes the one that it needs\n" },
+        { "root", "list", true, verb_root_list, "[--json]", "list the images of roots that virtual machines share",
+          "" },
+        { "root", "remove", true, verb_root_remove, "IMAGE... | --all", "remove images that no session uses",
+          "  IMAGE            an image's name, or the beginning of one that fits no other\n"
           "  --all            all; the next login makes the one that it needs\n" },
         { "doctor", NULL, true, verb_doctor, "[--json] [--live NAME]",
           "check this host and every agent account, with remedies; or test a session of one",

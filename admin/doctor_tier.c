@@ -15,9 +15,9 @@ static void add_outlook(struct findings *findings, const char *name, const struc
                             outlook->tier, outlook->why, outlook->reason);
                 finding_remedy(findings, "%s", outlook->remedy);
         } else {
-                finding_add(findings, FINDING_OK, CHECK, "%s: logins get the tier %s, since %s%s%s", name,
-                            outlook->tier, outlook->why, outlook->template[0] != '\0' ? "; template " : "",
-                            outlook->template);
+                finding_add(findings, FINDING_OK, CHECK, "%s: logins get the tier %s, since %s%s%s%s%s", name,
+                            outlook->tier, outlook->why, outlook->root[0] != '\0' ? "; root: " : "", outlook->root,
+                            outlook->template[0] != '\0' ? "; template " : "", outlook->template);
         }
 }
 

@@ -23,13 +23,10 @@ static void choose_remedy(const struct policy *policy, const char *shown, struct
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "agentsh-monitor --probe, then see what it says");
         else if (policy->nested || policy->fake_root)
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "edit %s: leave nested and fake_root out", file);
-        else if (strncmp(policy->root_source, "image:", 6) != 0)
-                (void)snprintf(ret->remedy, sizeof(ret->remedy),
-                               "mkfs.erofs " AGENTSH_STATE_DIR "/root.erofs DIRECTORY, then set source = "
-                               "image:" AGENTSH_STATE_DIR "/root.erofs in the section [root] of %s",
-                               file);
-        else if (access(policy->root_source + 6, R_OK) < 0)
+        else if (strncmp(policy->root_source, "image:", 6) == 0 && access(policy->root_source + 6, R_OK) < 0)
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "mkfs.erofs %s DIRECTORY", policy->root_source + 6);
+        else if (strncmp(policy->root_source, "image:", 6) != 0 && access("/usr/bin/mkfs.erofs", X_OK) < 0)
+                (void)snprintf(ret->remedy, sizeof(ret->remedy), "apt-get install erofs-utils");
         else if (access(VM_QEMU_PATH, X_OK) < 0)
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "apt-get install qemu-system-x86");
         else if (policy->vm_kernel[0] != '\0' && access(policy->vm_kernel, R_OK) < 0)
@@ -46,7 +43,7 @@ static void choose_remedy(const struct policy *policy, const char *shown, struct
                                file);
 }
 
-/* "ok|note|fail<TAB>tier|login|template<TAB>text" */
+/* "ok|note|fail<TAB>tier|login|root|template<TAB>text" */
 static void take_line(char *line, struct tier_outlook *ret)
 {
         char *name = strchr(line, '\t');
@@ -63,6 +60,8 @@ static void take_line(char *line, struct tier_outlook *ret)
         } else if (strcmp(name, "login") == 0) {
                 ret->refused = strcmp(line, "ok") != 0;
                 (void)snprintf(ret->reason, sizeof(ret->reason), "%s", ret->refused ? text : "");
+        } else if (strcmp(name, "root") == 0) {
+                (void)snprintf(ret->root, sizeof(ret->root), "%s", text);
         } else if (strcmp(name, "template") == 0) {
                 (void)snprintf(ret->template, sizeof(ret->template), "%s", text);
         }

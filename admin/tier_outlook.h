@@ -15,6 +15,7 @@ struct tier_outlook {
         bool refused;       /* this host cannot run it */
         char reason[512];   /* refused: why */
         char remedy[512];   /* refused: what to do, as findings.h has it */
+        char root[256];     /* tier vm, not refused: whether the image of its root is there; "" for other tiers */
         char template[256]; /* tier vm, not refused: whether its template is there; "" for other tiers */
 };
 

@@ -31,5 +31,7 @@ int verb_doctor(int argc, char **argv);
 int verb_vm_build(int argc, char **argv);
 int verb_vm_list(int argc, char **argv);
 int verb_vm_remove(int argc, char **argv);
+int verb_root_list(int argc, char **argv);
+int verb_root_remove(int argc, char **argv);
 
 #endif

@@ -1,12 +1,15 @@
 /* vm_list.c - agentshctl vm list, vm remove: the templates that sessions in virtual machines start from. Root. */
 #include "admin/output.h"
+#include "admin/store_remove.h"
 #include "admin/verb.h"
+#include "common/cleanup.h"
 #include "common/json.h"
 #include "common/process.h"
 #include "vm/template.h"
 #include "vm/template_list.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void describe_state(const struct vm_template_info *info, char *ret, size_t size)
@@ -99,81 +102,20 @@ int verb_vm_list(int argc, char **argv)
         return finish_output(VERB_OK);
 }
 
-static int remove_one(const char *key)
-{
-        struct error err = ERROR_INIT;
-
-        if (store_remove(&vm_templates, key, &err) < 0)
-                return output_error(&err);
-        (void)printf("%s is removed\n", key);
-        return VERB_OK;
-}
-
-static int remove_many(const struct vm_template_list *list, bool only_stale)
-{
-        struct error err = ERROR_INIT;
-        int status = VERB_OK;
-
-        for (size_t i = 0; i < list->count; i++)
-                if ((!only_stale || list->item[i].stale[0] != '\0') && remove_one(list->item[i].key) != VERB_OK)
-                        status = VERB_FAILED;
-        return store_tidy(&vm_templates, &err) < 0 ? output_error(&err) : status;
-}
-
-static int find_template(const struct vm_template_list *list, const char *prefix, const char **ret, struct error *err)
-{
-        const char *found = NULL;
-
-        for (size_t i = 0; i < list->count; i++) {
-                if (prefix[0] == '\0' || strncmp(list->item[i].key, prefix, strlen(prefix)) != 0)
-                        continue;
-                if (found != NULL)
-                        return error_text(err, EINVAL, "%s is the beginning of several templates' names", prefix);
-                found = list->item[i].key;
-        }
-        if (found == NULL)
-                return error_text(err, ENOENT, "there is no template \"%.32s\": \"agentshctl vm list\" lists them",
-                                  prefix);
-        *ret = found;
-        return 0;
-}
-
-static int remove_named(const struct vm_template_list *list, char *const *names, int count)
-{
-        int status = VERB_OK;
-
-        for (int i = 0; i < count; i++) {
-                struct error err = ERROR_INIT;
-                const char *key = NULL;
-
-                if (find_template(list, names[i], &key, &err) < 0)
-                        status = output_error(&err);
-                else if (remove_one(key) != VERB_OK)
-                        status = VERB_FAILED;
-        }
-        return status;
-}
-
 int verb_vm_remove(int argc, char **argv)
 {
-        static const struct option OPTIONS[] = { { "stale", no_argument, NULL, 's' },
-                                                 { "all", no_argument, NULL, 'a' },
-                                                 { 0 } };
         cleanup_template_list struct vm_template_list list = { 0 };
+        cleanup_free struct removable *items = NULL;
         struct error err = ERROR_INIT;
-        int option, chosen = 0;
 
-        while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
-                if (option == '?')
-                        return output_usage(argv[0], "cannot understand the options");
-                if (chosen != 0 && chosen != option)
-                        return output_usage(argv[0], "give --stale or --all, not both");
-                chosen = option;
-        }
-        if ((chosen != 0) == (optind < argc))
-                return output_usage(argv[0], "give the names of templates, or --stale, or --all");
         if (vm_template_list_read(&list, &err) < 0)
                 return output_error(&err);
-        return finish_output(chosen != 0 ? remove_many(&list, chosen == 's')
-                                         : remove_named(&list, argv + optind, argc - optind));
+        items = calloc(list.count + 1, sizeof(*items));
+        if (items == NULL) {
+                (void)error_errno(&err, ENOMEM, "cannot list templates");
+                return output_error(&err);
+        }
+        for (size_t i = 0; i < list.count; i++)
+                items[i] = (struct removable){ .key = list.item[i].key, .stale = list.item[i].stale[0] != '\0' };
+        return store_remove_named(&vm_templates, items, list.count, true, argc, argv);
 }

@@ -96,6 +96,16 @@ int jail_make_account(struct jail *jail, struct error *err)
         return r < 0 ? r : make_file(dir, "machine-id", err, "%s%s\n", first, second);
 }
 
+int etc_bind(int host, int tree, const unsigned char *kinds, struct error *err)
+{
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ETC_PATHS; i++)
+                if (kinds[i] == ETC_FILE || kinds[i] == ETC_DIR)
+                        r = mount_bind(host, etc_paths[i], tree, etc_paths[i], false, 0, err);
+        return r;
+}
+
 int jail_mount_etc(struct jail *jail, struct error *err)
 {
         cleanup_close int host = open("/etc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -105,8 +115,5 @@ int jail_mount_etc(struct jail *jail, struct error *err)
                 return r;
         if (host < 0)
                 return error_errno(err, errno, "cannot open /etc");
-        for (size_t i = 0; r >= 0 && i < ETC_PATHS; i++)
-                if (jail->etc_kinds[i] == ETC_FILE || jail->etc_kinds[i] == ETC_DIR)
-                        r = mount_bind(host, etc_paths[i], jail->etc_fd, etc_paths[i], false, 0, err);
-        return r;
+        return etc_bind(host, jail->etc_fd, jail->etc_kinds, err);
 }

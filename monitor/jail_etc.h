@@ -4,7 +4,10 @@
 #ifndef AGENTSH_MONITOR_JAIL_ETC_H
 #define AGENTSH_MONITOR_JAIL_ETC_H
 
+#include "common/error.h"
+
 #include <stddef.h>
+#include <stdint.h>
 
 /* Where the files that say whose jail it is are; those of /etc are links to them. */
 #define JAIL_ACCOUNT_DIR ".account"
@@ -26,5 +29,14 @@ enum {
 
 /* ETC_PATHS of them, relative to /etc. */
 extern const char *const etc_paths[];
+
+/* Fill kinds[ETC_PATHS], and mix into *hash all that a prepared tree depends on. `host` is /etc. Root. */
+must_check int etc_look_at_host(int host, unsigned char *kinds, uint64_t *hash, struct error *err);
+
+/* Make in the empty directory `tree` what is made or copied, and the places of what is bound. Root. */
+must_check int etc_fill(int host, int tree, const unsigned char *kinds, struct error *err);
+
+/* Bind what is bound. Needs CAP_SYS_ADMIN. */
+must_check int etc_bind(int host, int tree, const unsigned char *kinds, struct error *err);
 
 #endif

@@ -64,8 +64,7 @@ static enum etc_kind kind_of(const struct stat *st)
         }
 }
 
-/* Fill kinds[], and *hash with all that the tree depends on. */
-static int look_at_host(int host, unsigned char *kinds, uint64_t *hash, struct error *err)
+int etc_look_at_host(int host, unsigned char *kinds, uint64_t *hash, struct error *err)
 {
         hash_mix(hash, AGENTSH_VERSION, sizeof(AGENTSH_VERSION));
         hash_mix(hash, made_files[0][1], strlen(made_files[0][1]));
@@ -170,17 +169,24 @@ static int add_host_path(int host, int tree, const char *path, enum etc_kind kin
         return 0;
 }
 
-static int fill_tree(int host, int tree, const unsigned char *kinds, struct error *err)
+int etc_fill(int host, int tree, const unsigned char *kinds, struct error *err)
 {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < sizeof(made_files) / sizeof(made_files[0]); i++)
                 r = write_file(tree, made_files[i][0], made_files[i][1], strlen(made_files[i][1]), err);
+        for (size_t i = 0; r >= 0 && i < ETC_PATHS; i++)
+                r = add_host_path(host, tree, etc_paths[i], (enum etc_kind)kinds[i], err);
+        return r;
+}
+
+static int fill_tree(int host, int tree, const unsigned char *kinds, struct error *err)
+{
+        int r = etc_fill(host, tree, kinds, err);
+
         for (size_t i = 0; r >= 0 && i < sizeof(made_links) / sizeof(made_links[0]); i++)
                 if (symlinkat(made_links[i][1], tree, made_links[i][0]) < 0)
                         r = error_errno(err, errno, "cannot prepare the jail's /etc/%s", made_links[i][0]);
-        for (size_t i = 0; r >= 0 && i < ETC_PATHS; i++)
-                r = add_host_path(host, tree, etc_paths[i], (enum etc_kind)kinds[i], err);
         return r;
 }
 
@@ -232,7 +238,7 @@ int jail_open_etc(struct jail *jail, struct error *err)
                 return cache;
         if (host < 0)
                 return error_errno(err, errno, "cannot open /etc");
-        r = look_at_host(host, jail->etc_kinds, &hash, err);
+        r = etc_look_at_host(host, jail->etc_kinds, &hash, err);
         if (r < 0)
                 return r;
         (void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)hash);

@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "monitor/jail_mount.h"
+#include "monitor/jail_root.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,7 +28,7 @@ int jail_unshare_propagation(struct jail *jail, struct error *err)
         return 0;
 }
 
-static int make_directories(int root_fd, struct error *err)
+int root_make_directories(int root_fd, struct error *err)
 {
         static const struct {
                 const char *path;
@@ -62,7 +63,7 @@ int jail_mount_root(struct jail *jail, struct error *err)
         r = mount_attach(root, AT_FDCWD, "/", err);
         if (r < 0)
                 return r;
-        r = make_directories(root, err);
+        r = root_make_directories(root, err);
         if (r < 0)
                 return r;
         jail->root_fd = TAKE_FD(root);
@@ -100,7 +101,7 @@ static int add_system_directory(int host_fd, int root_fd, const char *name, stru
         return mount_bind(host_fd, name, root_fd, name, true, 0, err);
 }
 
-int jail_mount_system(struct jail *jail, struct error *err)
+int root_bind_system(int root_fd, struct error *err)
 {
         /* Links into /usr on a merged host, directories of their own elsewhere. */
         static const char *const names[] = { "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
@@ -109,12 +110,17 @@ int jail_mount_system(struct jail *jail, struct error *err)
         if (host < 0)
                 return error_errno(err, errno, "cannot open the host's root");
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                int r = add_system_directory(host, jail->root_fd, names[i], err);
+                int r = add_system_directory(host, root_fd, names[i], err);
 
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+int jail_mount_system(struct jail *jail, struct error *err)
+{
+        return root_bind_system(jail->root_fd, err);
 }
 
 int jail_seal_root(struct jail *jail, struct error *err)

@@ -9,6 +9,7 @@
 #include "common/process.h"
 #include "monitor/listen.h"
 #include "monitor/log.h"
+#include "monitor/make.h"
 #include "monitor/probe.h"
 #include "monitor/server.h"
 #include "monitor/session.h"
@@ -28,14 +29,23 @@
 #define EXIT_USAGE      2
 #define FIRST_PASSED_FD 3 /* SD_LISTEN_FDS_START */
 
-enum mode { MODE_SERVE, MODE_LISTEN, MODE_SWEEP, MODE_PROBE, MODE_PROBE_ACCOUNT, MODE_STEPS };
+enum mode {
+        MODE_SERVE,
+        MODE_LISTEN,
+        MODE_SWEEP,
+        MODE_PROBE,
+        MODE_PROBE_ACCOUNT,
+        MODE_MAKE,
+        MODE_MAKE_ROOT,
+        MODE_STEPS
+};
 
 struct options {
         enum mode mode;
         const char *socket;
         const char *log;
         const char *pidfile;
-        const char *account; /* whose probe it is */
+        const char *subject; /* the account, or the source of a root */
 };
 
 static void print_help(void)
@@ -49,6 +59,10 @@ static void print_help(void)
                      "  agentsh-monitor --probe        print what this host can do\n"
                      "  agentsh-monitor --probe-account NAME\n"
                      "                                 print what a login of the account would get\n"
+                     "  agentsh-monitor --make-for NAME\n"
+                     "                                 make what virtual machines of the account start from\n"
+                     "  agentsh-monitor --make-root SOURCE\n"
+                     "                                 make the image of a root: host, or dir:PATH\n"
                      "      --log PATH                 log to this file beside syslog\n"
                      "      --version, --help\n",
                      AGENTSH_CONTROL_SOCKET);
@@ -65,6 +79,8 @@ static int parse_options(int argc, char **argv, struct options *ret)
                 { "probe", no_argument, NULL, 'b' },
                 { "log", required_argument, NULL, 'o' },
                 { "probe-account", required_argument, NULL, 'a' },
+                { "make-for", required_argument, NULL, 'm' },
+                { "make-root", required_argument, NULL, 'r' },
                 { "list-steps", no_argument, NULL, 't' },
                 { "version", no_argument, NULL, 'v' },
                 { "help", no_argument, NULL, 'h' },
@@ -85,7 +101,15 @@ static int parse_options(int argc, char **argv, struct options *ret)
                         break;
                 case 'a':
                         ret->mode = MODE_PROBE_ACCOUNT;
-                        ret->account = optarg;
+                        ret->subject = optarg;
+                        break;
+                case 'm':
+                        ret->mode = MODE_MAKE;
+                        ret->subject = optarg;
+                        break;
+                case 'r':
+                        ret->mode = MODE_MAKE_ROOT;
+                        ret->subject = optarg;
                         break;
                 case 't':
                         ret->mode = MODE_STEPS;
@@ -215,8 +239,12 @@ static int run(const struct options *options, struct error *err)
         case MODE_PROBE:
                 return probe_print(stdout) ? 0 : error_text(err, ENOTSUP, "the jail cannot run on this host");
         case MODE_PROBE_ACCOUNT:
-                return probe_account_print(stdout, options->account) ? 0
+                return probe_account_print(stdout, options->subject) ? 0
                                                                      : error_text(err, EACCES, "it would be refused");
+        case MODE_MAKE:
+                return make_for_account(options->subject, err);
+        case MODE_MAKE_ROOT:
+                return make_root(options->subject, err);
         case MODE_SERVE:
                 return serve_passed(err);
         case MODE_STEPS:

@@ -6,6 +6,7 @@
 #include "common/paths.h"
 #include "monitor/audit.h"
 #include "monitor/cgroup.h"
+#include "monitor/host_policy.h"
 #include "monitor/tier.h"
 #include "monitor/tier_vm.h"
 
@@ -16,16 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* A policy of built-in defaults, as an empty account file gives it. */
-static int default_policy(struct policy *ret, struct error *err)
-{
-        cleanup_free struct policy_report *report = calloc(1, sizeof(*report));
-
-        if (report == NULL)
-                return error_errno(err, ENOMEM, "cannot load the default policy");
-        return policy_load_text("", 0, "defaults", "agentsh-probe", ret, report, err);
-}
 
 static int probe_jail(const struct policy *policy, char *ret, size_t size, struct error *err)
 {
@@ -95,7 +86,7 @@ int probe_print(FILE *stream)
         struct error err = ERROR_INIT;
         bool good = print_cgroups(stream);
 
-        if (policy == NULL || default_policy(policy, &err) < 0) {
+        if (policy == NULL || host_policy_default(policy, &err) < 0) {
                 (void)fprintf(stream, "fail\tpolicy\t%s\n", err.text);
                 return false;
         }
@@ -107,18 +98,6 @@ int probe_print(FILE *stream)
                 good = good && ok;
         }
         return good;
-}
-
-static int load_policy(const char *account, struct policy *ret, struct error *err)
-{
-        cleanup_close int config = fd_open_absolute(AGENTSH_CONFIG_DIR, O_RDONLY | O_DIRECTORY, 0, err);
-        cleanup_free struct policy_report *report = calloc(1, sizeof(*report));
-
-        if (config < 0)
-                return config;
-        if (report == NULL)
-                return error_errno(err, ENOMEM, "cannot load the policy");
-        return policy_load(config, account, ret, report, NULL, err);
 }
 
 static int print_account(FILE *stream, const char *account, const struct policy *policy, struct error *err)
@@ -141,6 +120,10 @@ static int print_account(FILE *stream, const char *account, const struct policy 
         (void)fprintf(stream, "ok\tlogin\tthis host can run it\n");
         if (tier != &tier_vm)
                 return 0;
+        r = tier_vm_describe_root(policy, text, sizeof(text), err);
+        if (r < 0)
+                return r;
+        (void)fprintf(stream, "%s\troot\t%s\n", r > 0 ? "ok" : "note", text);
         r = tier_vm_describe_template(policy, text, sizeof(text), err);
         if (r >= 0)
                 (void)fprintf(stream, "%s\ttemplate\t%s\n", r > 0 ? "ok" : "note", text);
@@ -152,7 +135,7 @@ int probe_account_print(FILE *stream, const char *account)
         cleanup_free struct policy *policy = calloc(1, sizeof(*policy));
         struct error err = ERROR_INIT;
         int r = policy == NULL ? error_errno(&err, ENOMEM, "cannot load the policy")
-                               : load_policy(account, policy, &err);
+                               : host_policy_load(account, policy, &err);
 
         if (r >= 0)
                 r = print_account(stream, account, policy, &err);

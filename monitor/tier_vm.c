@@ -12,7 +12,9 @@
 #include "common/paths.h"
 #include "common/process.h"
 #include "monitor/tier_vm.h"
+#include "monitor/root_image.h"
 #include "monitor/vm_images.h"
+#include "monitor/vm_uid.h"
 #include "vm/host.h"
 #include "vm/launch.h"
 #include "vm/template.h"
@@ -25,12 +27,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/*
- * The jail's uid: this and the monitor's pid, which no other session has while it lives. Above the ranges that systemd,
- * Debian and shadow give out; pids have at most 22 bits.
- */
-#define FIRST_UID 0x70000000U
 
 #define WORDS_MAX 24
 
@@ -74,20 +70,40 @@ static int check_settings(const struct policy *policy, struct error *err)
                                   policy->nested ? "nested" : "fake_root");
         if (policy->network_mode != NETWORK_NONE)
                 return error_text(err, ENOTSUP, "[network] mode = allow is not supported by this version");
-        return vm_check_root_source(policy, err);
+        return 0;
 }
 
 static int vm_probe(const struct policy *policy, uid_t uid, struct error *err)
 {
         const struct vm_wish wish = wish_of(policy);
-        cleanup_close int root = -EBADF;
+        char text[ERROR_TEXT_MAX];
         struct vm_host host;
         int r = check_settings(policy, err);
 
         (void)uid;
         if (r >= 0)
-                r = vm_open_root(policy, &root, err);
+                r = root_image_describe(policy, text, sizeof(text), err);
         return r < 0 ? r : vm_host_find(&wish, &host, err);
+}
+
+int tier_vm_describe_root(const struct policy *policy, char *ret, size_t size, struct error *err)
+{
+        return root_image_describe(policy, ret, size, err);
+}
+
+int tier_vm_make(const struct policy *policy, const struct vm_progress *progress, struct error *err)
+{
+        const struct vm_wish wish = wish_of(policy);
+        cleanup_close int root = -EBADF;
+        struct vm_host host;
+        char key[STORE_KEY_SIZE];
+        int r = check_settings(policy, err);
+
+        if (r >= 0)
+                r = vm_host_find(&wish, &host, err);
+        if (r >= 0)
+                r = vm_template_build(&host.machine, progress, key, err);
+        return r < 0 ? r : root_image_open(policy, progress, &root, err);
 }
 
 int tier_vm_describe_template(const struct policy *policy, char *ret, size_t size, struct error *err)
@@ -152,7 +168,7 @@ static int gather(struct vm_session *vm, struct error *err)
         if (r >= 0)
                 r = vm_copy_memory(vm->template.ram_fd, &vm->ram_fd, err);
         if (r >= 0)
-                r = vm_open_root(policy, &vm->root_fd, err);
+                r = root_image_open(policy, NULL, &vm->root_fd, err);
         if (r >= 0 && policy->home_mode == HOME_PERSISTENT)
                 r = vm_open_home(policy, vm->request->uid, vm->request->gid, &vm->home_fd, err);
         return r < 0 ? r : open_relay(&vm->relay_fd, err);
@@ -250,7 +266,7 @@ static int start_jail(struct vm_session *vm, struct isolation *ret, struct error
         policy->seccomp = SECCOMP_DEFAULT;
         (void)snprintf(policy->root_source, sizeof(policy->root_source), "host");
         request.policy = policy;
-        request.uid = FIRST_UID + (uid_t)getpid();
+        request.uid = vm_uid();
         r = find_gid(vm, request.uid, &request.gid, err);
         return r < 0 ? r : jail_start(&request, &places, ret, err);
 }

@@ -3,7 +3,6 @@
 
 #include "common/cleanup.h"
 #include "common/fd.h"
-#include "common/parse.h"
 #include "common/paths.h"
 #include "vm/spawn.h"
 
@@ -17,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IMAGE        "image:"
 #define HOMES        AGENTSH_STATE_DIR "/homes"
 #define MKFS_SECONDS 30
 
@@ -57,33 +55,6 @@ int vm_copy_memory(int ram_fd, int *ret_fd, struct error *err)
         if (fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
                 return error_errno(err, errno, "cannot seal the template's memory");
         *ret_fd = TAKE_FD(memory);
-        return 0;
-}
-
-int vm_check_root_source(const struct policy *policy, struct error *err)
-{
-        const char *source = policy->root_source;
-
-        if (strncmp(source, IMAGE, strlen(IMAGE)) != 0)
-                return error_text(err, ENOTSUP,
-                                  "[root] source = %s: a virtual machine needs image:PATH, an erofs image "
-                                  "(mkfs.erofs PATH DIRECTORY)",
-                                  source);
-        return parse_path(source + strlen(IMAGE), err);
-}
-
-int vm_open_root(const struct policy *policy, int *ret_fd, struct error *err)
-{
-        const char *path = policy->root_source + strlen(IMAGE);
-        cleanup_close int fd = fd_open_absolute(path, O_RDONLY | O_NONBLOCK, 0, err);
-        int r;
-
-        if (fd < 0)
-                return fd;
-        r = fd_check_root_owned(fd, S_IFREG, path, err);
-        if (r < 0)
-                return r;
-        *ret_fd = TAKE_FD(fd);
         return 0;
 }
 

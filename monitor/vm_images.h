@@ -1,5 +1,5 @@
 /*
- * vm_images.h - the files that a session's machine is given: memory, root, home. Root.
+ * vm_images.h - the files that a session's machine is given: memory and home; for the root: root_image.h. Root.
  */
 #ifndef AGENTSH_MONITOR_VM_IMAGES_H
 #define AGENTSH_MONITOR_VM_IMAGES_H
@@ -14,12 +14,6 @@
  * mapping that could write is refused by the seals. Holes stay holes.
  */
 must_check int vm_copy_memory(int ram_fd, int *ret_fd, struct error *err);
-
-/* Whether [root] source is something that a guest can mount: image:PATH. */
-must_check int vm_check_root_source(const struct policy *policy, struct error *err);
-
-/* The image of the root, open for reading. Root's file, and all directories above it. */
-must_check int vm_open_root(const struct policy *policy, int *ret_fd, struct error *err);
 
 /*
  * The account's home image, open for reading and writing, made when it is missing, and locked: the lock belongs to the

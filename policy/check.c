@@ -90,18 +90,14 @@ static void check_chroot(struct load *load)
 static void check_vm(struct load *load)
 {
         const struct policy *policy = load->policy;
-        bool image = strncmp(policy->root_source, "image:", strlen("image:")) == 0;
 
         if (policy->tier != TIER_VM && policy->risk != RISK_HIGH) {
-                if (image)
+                if (strcmp(policy->root_source, "host") != 0)
                         report_error(load->report, place_of(load, KEY_root_source),
-                                     "[root] source: an image is not supported by this version but for the tier vm");
+                                     "[root] source: %s is not supported by this version but for the tier vm",
+                                     policy->root_source);
                 return;
         }
-        if (!image)
-                report_error(load->report, place_of(load, KEY_root_source),
-                             "[root] source: the tier vm needs image:PATH, an erofs image of a root directory "
-                             "(mkfs.erofs PATH DIRECTORY)");
         if (policy->nested || policy->fake_root)
                 report_error(load->report, place_of(load, policy->nested ? KEY_kernel_nested : KEY_kernel_fake_root),
                              "[kernel] %s: has no meaning in a virtual machine",

@@ -1,4 +1,4 @@
-/* names.c - the lists: services, variables to keep, variables to set. Pure. */
+/* names.c - the lists: services, variables to keep, variables to set, paths. Pure. */
 #include "policy/value.h"
 
 #include <errno.h>
@@ -176,7 +176,7 @@ int names_parse_keep(const char *text, struct policy_names *ret, struct error *e
         return parse_names(text, check_keep, ret, err);
 }
 
-/* Take the next NAME=VALUE of `set`, backslashes resolved. 1 with a setting in `ret`, 0 at the end. */
+/* Take the next word of a list of settings or paths, backslashes resolved. 1 with a setting in `ret`, 0 at the end. */
 static int next_setting(const char **text, char ret[POLICY_SET_MAX], struct error *err)
 {
         const char *at = *text;
@@ -188,7 +188,7 @@ static int next_setting(const char **text, char ret[POLICY_SET_MAX], struct erro
                 if (*at == '\\' && *++at != ' ' && *at != '\\')
                         return error_text(err, EINVAL, "a backslash stands before a blank or a backslash only");
                 if (used == POLICY_SET_MAX - 1)
-                        return error_text(err, EINVAL, "a setting is longer than %d bytes", POLICY_SET_MAX - 1);
+                        return error_text(err, EINVAL, "a part is longer than %d bytes", POLICY_SET_MAX - 1);
                 ret[used++] = *at;
         }
         ret[used] = '\0';
@@ -196,7 +196,7 @@ static int next_setting(const char **text, char ret[POLICY_SET_MAX], struct erro
         return used > 0;
 }
 
-static int add_setting(struct policy_settings_list *set, const char *setting, struct error *err)
+static int add_setting(struct policy_texts *set, const char *setting, struct error *err)
 {
         size_t length = variable_length(setting);
         char name[POLICY_SET_MAX];
@@ -217,18 +217,46 @@ static int add_setting(struct policy_settings_list *set, const char *setting, st
         return 0;
 }
 
-int names_parse_set(const char *text, struct policy_settings_list *ret, struct error *err)
+static int parse_texts(const char *text, int (*add)(struct policy_texts *texts, const char *one, struct error *err),
+                       struct policy_texts *ret, struct error *err)
 {
-        char setting[POLICY_SET_MAX] = "";
+        char one[POLICY_SET_MAX] = "";
         int r;
 
         ret->count = 0;
-        while ((r = next_setting(&text, setting, err)) > 0) {
-                r = add_setting(ret, setting, err);
+        while ((r = next_setting(&text, one, err)) > 0) {
+                r = add(ret, one, err);
                 if (r < 0)
                         return r;
         }
         return r;
+}
+
+static int add_path(struct policy_texts *paths, const char *path, struct error *err)
+{
+        int r = parse_path(path, err);
+
+        if (r < 0)
+                return r;
+        if (path[1] == '\0')
+                return error_text(err, EINVAL, "/ cannot be in such a list");
+        for (size_t i = 0; i < paths->count; i++)
+                if (strcmp(paths->text[i], path) == 0)
+                        return error_text(err, EINVAL, "%s is listed twice", path);
+        if (paths->count == POLICY_LIST_MAX)
+                return error_text(err, E2BIG, "more than %d paths", POLICY_LIST_MAX);
+        (void)snprintf(paths->text[paths->count++], POLICY_SET_MAX, "%s", path);
+        return 0;
+}
+
+int names_parse_set(const char *text, struct policy_texts *ret, struct error *err)
+{
+        return parse_texts(text, add_setting, ret, err);
+}
+
+int names_parse_paths(const char *text, struct policy_texts *ret, struct error *err)
+{
+        return parse_texts(text, add_path, ret, err);
 }
 
 static void append(char *ret, size_t size, size_t *used, char c)
@@ -250,7 +278,7 @@ void names_format(const struct policy_names *names, char *ret, size_t size)
         ret[used] = '\0';
 }
 
-void names_format_set(const struct policy_settings_list *set, char *ret, size_t size)
+void names_format_set(const struct policy_texts *set, char *ret, size_t size)
 {
         size_t used = 0;
 

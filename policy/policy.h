@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_LIST_MAX      32 /* services, keep, set */
+#define POLICY_LIST_MAX      32 /* services, keep, set, omit */
 #define POLICY_NAME_MAX      64
-#define POLICY_SET_MAX       256 /* bytes of one NAME=VALUE */
+#define POLICY_SET_MAX       256 /* bytes of one NAME=VALUE, or of a path in a list */
 #define POLICY_ISSUES_MAX    64
 #define POLICY_FILE_SIZE_MAX 65536
 
@@ -35,9 +35,9 @@ struct policy_names {
         char name[POLICY_LIST_MAX][POLICY_NAME_MAX];
 };
 
-struct policy_settings_list {
+struct policy_texts {
         size_t count;
-        char text[POLICY_LIST_MAX][POLICY_SET_MAX]; /* NAME=VALUE */
+        char text[POLICY_LIST_MAX][POLICY_SET_MAX]; /* NAME=VALUE, or paths */
 };
 
 struct policy {
@@ -55,8 +55,10 @@ struct policy {
         char shell[PATH_MAX];         /* the shell inside the isolation; never /etc/passwd's */
 
         /* [root] */
-        char root_source[PATH_MAX]; /* "host", or image:PATH for virtual machines */
+        char root_source[PATH_MAX]; /* "host", or for virtual machines image:PATH or dir:PATH */
         enum policy_root_mode root_mode;
+        struct policy_texts root_omit; /* paths that an image made of host or dir: does not have */
+        uint64_t root_size;            /* bytes that go into such an image, at most */
 
         /* [home] */
         enum policy_home_mode home_mode;
@@ -91,8 +93,8 @@ struct policy {
         char vm_kernel[PATH_MAX]; /* "": the newest one below /boot */
 
         /* [environment] */
-        struct policy_names keep;        /* variable names, or prefixes ending in '*', taken from the caller */
-        struct policy_settings_list set; /* set inside */
+        struct policy_names keep; /* variable names, or prefixes ending in '*', taken from the caller */
+        struct policy_texts set;  /* set inside */
 };
 
 /* One thing that is wrong, or worth a warning. */

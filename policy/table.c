@@ -52,7 +52,8 @@ static const struct key_word seccomp_list[] = { WORD_LIST(SECCOMP) };
 #define FIELD_TEMPLATE char[POLICY_NAME_MAX]
 #define FIELD_SERVICES struct policy_names
 #define FIELD_KEEP     struct policy_names
-#define FIELD_SET      struct policy_settings_list
+#define FIELD_SET      struct policy_texts
+#define FIELD_PATHS    struct policy_texts
 #define KEY(section, key, type, fallback, range, field, help) \
         static_assert(sizeof(((struct policy *)NULL)->field) == sizeof(FIELD_##type), "field of " #section "." #key);
 #define LATER(section, key, help)
@@ -82,7 +83,8 @@ static const char *const type_names[] = {
         [TYPE_DURATION] = "duration",   [TYPE_DECIMAL] = "decimal",     [TYPE_DATE] = "date",
         [TYPE_PATH] = "path",           [TYPE_FILE] = "path, or empty", [TYPE_WORD] = "word",
         [TYPE_SOURCE] = "root source",  [TYPE_TEMPLATE] = "template",   [TYPE_SERVICES] = "names",
-        [TYPE_KEEP] = "variable names", [TYPE_SET] = "variables",       [TYPE_LATER] = "none yet",
+        [TYPE_KEEP] = "variable names", [TYPE_SET] = "variables",       [TYPE_PATHS] = "paths",
+        [TYPE_LATER] = "none yet",
 };
 
 const struct policy_key *table_key(size_t index)

@@ -25,6 +25,7 @@ enum key_type {
         TYPE_SERVICES,
         TYPE_KEEP,
         TYPE_SET,
+        TYPE_PATHS,
         TYPE_LATER, /* no field: this version refuses the key */
 };
 

@@ -9,6 +9,8 @@
 /* Text that fits init_config.shell with its NUL. */
 #define SHELL_PATH_MAX 255
 
+#define SOURCES "host, image:PATH, dir:PATH"
+
 static void *field_of(struct policy *policy, const struct policy_key *key)
 {
         return (char *)policy + key->offset;
@@ -123,22 +125,27 @@ static int parse_file(const char *text, char *ret, struct error *err)
 
 static int parse_source(const char *text, char *ret, struct error *err)
 {
-        static const char *const later[] = { "dir:", "oci:" };
-        int r = 0;
+        static const char *const with_path[] = { "image:", "dir:" };
+        bool good = strcmp(text, "host") == 0;
 
-        if (strncmp(text, "image:", strlen("image:")) == 0)
-                r = parse_path(text + strlen("image:"), err);
-        if (r < 0)
-                return r;
-        if (strcmp(text, "host") == 0 || strncmp(text, "image:", strlen("image:")) == 0) {
+        for (size_t i = 0; i < sizeof(with_path) / sizeof(with_path[0]) && !good; i++) {
+                size_t length = strlen(with_path[i]);
+                int r;
+
+                if (strncmp(text, with_path[i], length) != 0)
+                        continue;
+                r = parse_path(text + length, err);
+                if (r < 0)
+                        return r;
+                good = true;
+        }
+        if (good) {
                 (void)snprintf(ret, PATH_MAX, "%s", text);
                 return 0;
         }
-        for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-                if (strncmp(text, later[i], strlen(later[i])) == 0)
-                        return error_text(err, ENOTSUP, "%s: not supported by this version (supported: host, image:)",
-                                          text);
-        return error_text(err, EINVAL, "\"%s\" is no root source (supported: host, image:)", text);
+        if (strncmp(text, "oci:", strlen("oci:")) == 0)
+                return error_text(err, ENOTSUP, "%s: not supported by this version (supported: %s)", text, SOURCES);
+        return error_text(err, EINVAL, "\"%s\" is no root source (supported: %s)", text, SOURCES);
 }
 
 static int parse_template(const char *text, char *ret, struct error *err)
@@ -158,7 +165,8 @@ static int parse_template(const char *text, char *ret, struct error *err)
 
 static bool may_be_empty(enum key_type type)
 {
-        return type == TYPE_KEEP || type == TYPE_SET || type == TYPE_TEMPLATE || type == TYPE_FILE;
+        return type == TYPE_KEEP || type == TYPE_SET || type == TYPE_PATHS || type == TYPE_TEMPLATE ||
+               type == TYPE_FILE;
 }
 
 int value_parse(const struct policy_key *key, const char *text, struct policy *policy, struct error *err)
@@ -193,6 +201,8 @@ int value_parse(const struct policy_key *key, const char *text, struct policy *p
                 return names_parse_keep(text, field, err);
         case TYPE_SET:
                 return names_parse_set(text, field, err);
+        case TYPE_PATHS:
+                return names_parse_paths(text, field, err);
         case TYPE_LATER:
                 break;
         }
@@ -305,6 +315,7 @@ void value_format(const struct policy_key *key, const struct policy *policy, cha
                 names_format(field, ret, size);
                 break;
         case TYPE_SET:
+        case TYPE_PATHS:
                 names_format_set(field, ret, size);
                 break;
         case TYPE_LATER:

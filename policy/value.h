@@ -19,8 +19,9 @@ void value_format(const struct policy_key *key, const struct policy *policy, cha
 /* The parts of names.c: lists of services, of variables to keep, of variables to set. */
 must_check int names_parse_services(const char *text, struct policy_names *ret, struct error *err);
 must_check int names_parse_keep(const char *text, struct policy_names *ret, struct error *err);
-must_check int names_parse_set(const char *text, struct policy_settings_list *ret, struct error *err);
+must_check int names_parse_set(const char *text, struct policy_texts *ret, struct error *err);
+must_check int names_parse_paths(const char *text, struct policy_texts *ret, struct error *err);
 void names_format(const struct policy_names *names, char *ret, size_t size);
-void names_format_set(const struct policy_settings_list *set, char *ret, size_t size);
+void names_format_set(const struct policy_texts *set, char *ret, size_t size);
 
 #endif

@@ -17,6 +17,7 @@
 #include "shell/agentsh_stdio.h"
 #include "shell/agentsh_tty.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -60,10 +61,21 @@ static int protect(struct error *err)
         return 0;
 }
 
+/* In a machine, when it is the first of its kind, making what it starts from takes a minute or more. */
+static int wait_for_machine(struct inside *inside, const struct stdio *stdio, struct error *err)
+{
+        struct pollfd item = { .fd = inside->socket, .events = POLLIN };
+
+        if (poll(&item, 1, REMOTE_QUIET_MS) == 0)
+                end_say("the virtual machine is being made ready, which can take minutes the first time: please wait");
+        return request_wait(inside, stdio, REMOTE_WAIT_MS, err);
+}
+
 static int ask(const struct invocation *invocation, const struct stdio *stdio, const struct tty *tty,
                struct channel *channel, struct error *err)
 {
         cleanup_free char *patterns = NULL;
+        bool remote = false;
         int r = session_open(getenv(AGENTSH_SOCKET_VARIABLE), AGENTSH_SESSIONS_DIR, &channel->session, err);
 
         if (r < 0)
@@ -72,13 +84,15 @@ static int ask(const struct invocation *invocation, const struct stdio *stdio, c
         if (r < 0)
                 return r;
         channel->inside.socket = channel->session.socket;
-        r = stdio_wants_pty(stdio) ? session_is_remote(&channel->session, &channel->inside.remote, err) : 0;
+        r = session_is_remote(&channel->session, &remote, err);
         if (r < 0)
                 return r;
+        channel->inside.remote = remote && stdio_wants_pty(stdio);
         r = request_send(&channel->inside, invocation, stdio, tty, patterns, environ, err);
         if (r < 0)
                 return r;
-        return request_wait(&channel->inside, stdio, REQUEST_WAIT_MS, err);
+        return remote ? wait_for_machine(&channel->inside, stdio, err)
+                      : request_wait(&channel->inside, stdio, REQUEST_WAIT_MS, err);
 }
 
 /* Lets go of all that the relay does not need. Returns the signalfd. */

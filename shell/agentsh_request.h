@@ -12,6 +12,8 @@
 
 /* The isolation may still be under construction when a request is made. */
 #define REQUEST_WAIT_MS 60000
+#define REMOTE_WAIT_MS  600000 /* a machine may have to be made first */
+#define REMOTE_QUIET_MS 3000   /* after which the user is told so */
 
 /*
  * Ask for a channel: command, the variables that match `patterns`, the passed streams, and for a pty the settings and

@@ -39,7 +39,8 @@ __attribute__((format(printf, 2, 3))) void progress_say(const struct vm_progress
 must_check int store_open(const struct store *store, int *ret, struct error *err);
 
 /* An entry's directory, and its shared file, open for reading with a session's lock. -ENOENT when there is none. */
-must_check int store_use(const struct store *store, const char *key, int *ret_entry, int *ret_shared, struct error *err);
+must_check int store_use(const struct store *store, const char *key, int *ret_entry, int *ret_shared,
+                         struct error *err);
 
 /* Fills the directory `entry`. */
 typedef int store_fill(int entry, void *context, const struct vm_progress *progress, struct error *err);

@@ -20,9 +20,7 @@
 #define ATTEMPTS        3
 #define ATTEMPT_SECONDS 60
 
-const struct store vm_templates = {
-        .name = "vm", .shared = "ram", .what = "template", .list = "agentshctl vm list"
-};
+const struct store vm_templates = { .name = "vm", .shared = "ram", .what = "template", .list = "agentshctl vm list" };
 
 void vm_template_done(struct vm_template *template)
 {
@@ -119,7 +117,7 @@ static int boot(int directory, void *context, const struct vm_progress *progress
         parts.state_fd = state;
         for (unsigned attempt = 1; attempt <= ATTEMPTS; attempt++) {
                 progress_say(progress, "starting a guest with %s, at most %d s%s", vm_accel_name(machine->accel),
-                    ATTEMPT_SECONDS, attempt > 1 ? " (again)" : "");
+                             ATTEMPT_SECONDS, attempt > 1 ? " (again)" : "");
                 r = vm_boot_and_freeze(&parts, ATTEMPT_SECONDS, err);
                 if (r != -ETIMEDOUT)
                         break;

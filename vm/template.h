@@ -18,7 +18,7 @@
 extern const struct store vm_templates;
 
 struct vm_template {
-        int ram_fd; /* owned; open for reading; with a lock that says "used" (store.h) for as long as it is open */
+        int ram_fd;   /* owned; open for reading; with a lock that says "used" (store.h) for as long as it is open */
         int state_fd; /* owned; open for reading */
 };
 

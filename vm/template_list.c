@@ -16,8 +16,10 @@ bool vm_description_parse(const char *text, struct vm_description *ret)
         char made[24], accel[8], memory[24], cpus[8];
         uint64_t seconds, processors;
 
-        if (!store_take_value(text, "made", made, sizeof(made)) || !store_take_value(text, "accel", accel, sizeof(accel)) ||
-            !store_take_value(text, "memory", memory, sizeof(memory)) || !store_take_value(text, "cpus", cpus, sizeof(cpus)) ||
+        if (!store_take_value(text, "made", made, sizeof(made)) ||
+            !store_take_value(text, "accel", accel, sizeof(accel)) ||
+            !store_take_value(text, "memory", memory, sizeof(memory)) ||
+            !store_take_value(text, "cpus", cpus, sizeof(cpus)) ||
             !store_take_value(text, "kernel", ret->kernel, sizeof(ret->kernel)) ||
             !store_take_value(text, "modules", ret->modules, sizeof(ret->modules)) ||
             !store_take_value(text, "qemu", ret->qemu, sizeof(ret->qemu)))

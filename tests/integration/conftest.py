@@ -13,6 +13,7 @@ import accounts  # noqa: E402
 import host  # noqa: E402
 import installation  # noqa: E402
 import traces  # noqa: E402
+from machines import parts, template, virtual  # noqa: E402,F401
 from sshd import Client, Sshd, end, end_children  # noqa: E402
 
 NUMBERS = itertools.count(1)

@@ -66,7 +66,8 @@ class TestPolicy:
         "service that cannot be": ("[account]\nservices = cron\n", ["cron"]),
         "keys that contradict": ("[kernel]\nnested = yes\nfake_root = yes\n", ["nested|fake_root"]),
         "tier of a later version": ("[account]\ntier = cloud\n", ["not supported by this version"]),
-        "risk without a root image": ("[account]\nrisk = high\n", ["image:PATH"]),
+        "root of a later version": ("[root]\nsource = oci:x\n", ["not supported by this version"]),
+        "root that a jail cannot have": ("[root]\nsource = image:/srv/x\n", ["but for the tier vm"]),
         "key of a later version": ("[cloud]\nregion = eu-1\n", ["not supported by this version"]),
         "network of a later version": ("[network]\nmode = allow\n", ["not supported by this version"]),
     }

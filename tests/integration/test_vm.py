@@ -1,5 +1,4 @@
 """The tier vm: a virtual machine for each session, by emulation where there is no KVM."""
-import contextlib
 import hashlib
 import json
 import io
@@ -10,79 +9,14 @@ import subprocess
 import tarfile
 import time
 
-import guest
 import host
 import installation
 import pytest
-from need import need_program
+from machines import PLACE, SLOW, STATE, qemus, session, settings, su
 from sshd import Client, end, environment, spawn, wait_for_line
 
-PLACE = host.pathlib.Path("/var/lib/agtest-vm")
-TEMPLATES = host.pathlib.Path("/var/lib/agentsh/vm")
+TEMPLATES = STATE / "vm"
 GUEST = host.PREFIX / "lib/agentsh/agentsh-guest"
-SLOW = 120
-
-
-@pytest.fixture(scope="module")
-def parts(installed):
-    """Where root's own files lie: kernel, modules, root."""
-    need_program("qemu-system-x86_64", "qemu-system-x86")
-    need_program("mkfs.erofs", "erofs-utils")
-    need_program("modinfo", "kmod")
-    host.run("rm", "-rf", PLACE)
-    PLACE.mkdir(mode=0o755)
-    image = guest.kernel()
-    host.run("cp", "-r", image.parent.parent / "boot", PLACE, check=True)
-    (PLACE / "lib").mkdir()
-    modules = image.parent.parent / "lib/modules"
-    host.run("cp", "-r", modules if modules.exists() else "/usr/lib/modules", PLACE / "lib", check=True)
-    guest.root_image(PLACE / "root.erofs")
-    yield PLACE
-    host.run("rm", "-rf", PLACE, "/var/lib/agentsh/vm")
-
-
-def settings(parts, **more):
-    base = {"account": {"tier": "vm"}, "root": {"source": f"image:{parts}/root.erofs"},
-            "vm": {"accel": "tcg", "kernel": next((parts / "boot").glob("vmlinuz-*")), "home": "64M"},
-            "limits": {"cpus": "0"}}
-    for section, keys in more.items():
-        base.setdefault(section, {}).update(keys)
-    return base
-
-
-@pytest.fixture(scope="module")
-def template(parts):
-    done = host.run(host.CTL, "vm", "build", "--accel", "tcg", "--kernel", next((parts / "boot").glob("vmlinuz-*")),
-                    timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"[0-9a-f]{16}\n", done.stdout)
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def virtual(agent, parts, template):
-    agent.policy(settings(parts))
-    return agent
-
-
-def su(agent, script, timeout=SLOW):
-    return host.run("su", "-", agent.name, "-c", script, env=environment(), timeout=timeout)
-
-
-def qemus():
-    return [p for p in host.processes() if "qemu-system" in p.command and p.uid >= 0x70000000]
-
-
-@contextlib.contextmanager
-def session(agent, *words):
-    """A session of the account that stands, with its su as the value."""
-    process = subprocess.Popen(["su", "-", agent.name, *words, "-c", "echo up; sleep 100"], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-    try:
-        assert wait_for_line(process, SLOW) == b"up\n", process.stderr.read()
-        yield process
-    finally:
-        end(process)
 
 
 class TestLogin:
@@ -396,14 +330,6 @@ class TestRisk:
         findings = json.loads(host.run(host.CTL, "doctor", "--json").stdout)["findings"]
         bad = [f for f in findings if f["check"] == "tier" and f["text"].startswith(virtual.name)]
         assert len(bad) == 1 and bad[0]["severity"] == "bad" and said in bad[0]["text"] and remedy in bad[0]["remedy"]
-
-    def test_a_root_that_a_machine_cannot_have(self, virtual):
-        virtual.policy({})
-        for words in ([], ["--force"]):
-            done = risk(*words, virtual.name, "high")
-            assert done.returncode == 1 and "nothing is changed" in done.stderr, done
-            assert f"accounts/{virtual.name}.ini" in done.stderr and "mkfs.erofs" in done.stderr, done.stderr
-        assert virtual.policy_file.read_text() == "\n"
 
     @pytest.mark.parametrize("words, status", [(["nosuchaccount", "high"], 1), (["root", "high"], 1), (["x"], 2), ([], 2),
                                                (["x", "low"], 2), (["--bad", "x", "high"], 2), (["../x", "high"], 2)])

@@ -61,9 +61,8 @@ def copy(path, root):
         shutil.copy2(path, target, follow_symlinks=True)
 
 
-def root_image(target):
-    """A small root of this machine's own programs, as an erofs image."""
-    root = target.with_suffix(".tree")
+def root_tree(root):
+    """A small root of this machine's own programs, as a directory."""
     shutil.rmtree(root, ignore_errors=True)
     for name in ("usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "etc", "proc", "sys", "dev", "run", "tmp", "home", "root", "var"):
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -83,9 +82,12 @@ def root_image(target):
     (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/bash\n")
     (root / "etc/group").write_text("root:x:0:\n")
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+    return root
+
+
+def root_image(target, root):
+    """The same as an erofs image."""
     target.unlink(missing_ok=True)
     subprocess.run(["mkfs.erofs", "-d0", "--all-root", str(target), str(root)], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
-    shutil.rmtree(root)
     target.chmod(0o644)
-    return target

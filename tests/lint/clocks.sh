@@ -37,6 +37,8 @@ declare -A may=(
     [admin/sessions.c]='how long a session has been open, shown'
     [vm/template.c]='when a template was made, written down'
     [admin/vm_list.c]='how old a template is, shown'
+    [monitor/root_image.c]='when an image of a root was made, written down'
+    [admin/root_verbs.c]='how old an image of a root is, shown'
 )
 while IFS= read -r file; do
     [ -n "${may[$file]:-}" ] || complain "$file uses process_realtime(): what for?"
