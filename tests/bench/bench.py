@@ -2,7 +2,7 @@
 
 usage: bench.py [--quick] [--rounds N] [--json FILE] [--keep] [PART...]     (root; `make bench` builds first)
 
-PARTs: session ssh bulk many (default: all), or none. --quick: 8 rounds. --keep: $SHELL in the private machine then.
+PARTs: session ssh bulk many vm (default: all but vm), or none. --quick: 8 rounds. --keep: $SHELL in the private machine then.
 """
 import argparse
 import ctypes
@@ -19,7 +19,9 @@ import traceback
 import lab as labs
 import rounds as measuring
 
-PARTS = {"session": "part_session", "ssh": "part_ssh", "bulk": "part_bulk", "many": "part_many"}
+PARTS = {"session": "part_session", "ssh": "part_ssh", "bulk": "part_bulk", "many": "part_many",
+         "vm": "part_vm"}
+ALL = [part for part in PARTS if part != "vm"]  # which needs QEMU and a kernel
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
 QUICK_ROUNDS = 8
 PR_SET_PDEATHSIG = 1
@@ -37,7 +39,7 @@ def parse_arguments():
     for part in arguments.part:
         if part not in (*PARTS, "none"):
             parser.error(f"no part {part}: there are {' '.join(PARTS)}")
-    arguments.part = [part for part in arguments.part or PARTS if part != "none"]
+    arguments.part = [part for part in arguments.part or ALL if part != "none"]
     if arguments.quick:
         arguments.rounds = QUICK_ROUNDS
     if arguments.json:
