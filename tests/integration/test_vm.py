@@ -13,7 +13,7 @@ import host
 import installation
 import pytest
 from machines import PLACE, SLOW, STATE, qemus, session, settings, su
-from sshd import Client, end, environment, spawn, wait_for_line
+from sshd import end, environment, spawn, wait_for_line
 
 TEMPLATES = STATE / "vm"
 GUEST = host.PREFIX / "lib/agentsh/agentsh-guest"

@@ -1,6 +1,5 @@
 """Sessions in virtual machines: what they are made of, their accounts, and how to get in."""
 import contextlib
-import os
 import re
 import subprocess
 
