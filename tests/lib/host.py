@@ -68,6 +68,11 @@ def must_run():
     return os.environ.get("AGENTSH_MUST_RUN") == "1" or os.environ.get("CI") == "true"
 
 
+def cgroup_is_v2():
+    """Whether cgroup v2 is all there is."""
+    return run("stat", "-f", "-c", "%T", "/sys/fs/cgroup").stdout == "cgroup2fs\n"
+
+
 def user_exists(name):
     try:
         pwd.getpwnam(name)
