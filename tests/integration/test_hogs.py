@@ -113,6 +113,11 @@ def record_of(agent, before):
     return installation.audit_lines(agent.name)[-1]
 
 
+def hit(record):
+    """Limits that were hit. An emulated processor that stands still for a while gets all that time charged at once."""
+    return [limit for limit in record["limits_hit"] if limit != "cpus"]
+
+
 def until_first_line(count):
     """Shell text that waits until the hogs of hogging(), `count` of them, have written a line each, or have gone."""
     return (f"for i in $(seq 600); do [ $(cat out* | wc -l) -ge {count} ] && break; "
@@ -160,14 +165,14 @@ def test_full_file_system(greedy, neighbour, plain, public_hog, place, limit, ki
             assert blocks < 1000 and files < 1000, f"{path} of the host filled up"
         neighbours_are_well("bytes", public_hog, neighbour, plain)
     record = record_of(greedy, before)
-    assert record["limits_hit"] == [limit] and record["oom_kills"] == 0
+    assert hit(record) == [limit] and record["oom_kills"] == 0
 
 
 def test_not_named_when_not_full(greedy, public_hog):
     before = len(installation.audit_lines(greedy.name))
     with hogging(greedy, public_hog, "./hog bytes 2 /tmp; ./hog bytes 2 ~; ./hog inodes 50 /dev/shm;") as process:
         assert read_until_all(process) == ["bytes=2 ok", "bytes=2 ok", "inodes=50 ok"]
-    assert record_of(greedy, before)["limits_hit"] == []
+    assert hit(record_of(greedy, before)) == []
 
 
 def test_full_is_named_at_logout(greedy, sshd):
