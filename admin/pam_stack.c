@@ -24,7 +24,7 @@ struct reader {
 static int read_service(const struct reader *reader, const char *service, unsigned level, unsigned depth,
                         struct error *err);
 
-static int open_service(const struct reader *reader, const char *service, bool included, struct error *err)
+static int open_service(const struct reader *reader, const char *service, struct error *err)
 {
         for (size_t i = 0; i < reader->directory_count; i++) {
                 /* libpam follows links here (authselect makes some), and so must we to see what it sees. */
@@ -35,8 +35,27 @@ static int open_service(const struct reader *reader, const char *service, bool i
                 if (errno != ENOENT)
                         return error_errno(err, errno, "cannot open the PAM file %s", service);
         }
-        /* A file that another one includes must be there; a service need not be. */
-        return error_text(err, included ? EINVAL : ENOENT, "there is no PAM file %s", service);
+        return error_text(err, ENOENT, "there is no PAM file %s", service);
+}
+
+/* The content of a service's file. libpam refuses a stack that includes what it cannot read; a service need not be. */
+static int read_text(const struct reader *reader, const char *service, bool included, char **ret_text, size_t *ret_size,
+                     struct error *err)
+{
+        cleanup_close int fd = open_service(reader, service, err);
+        int r = fd;
+
+        if (fd >= 0) {
+                r = fd_read_all(fd, FILE_SIZE_MAX, ret_text, ret_size, err);
+                if (r >= 0)
+                        return 0;
+                r = error_prefix(err, "cannot read the PAM file %s", service);
+        }
+        if (!included)
+                return r;
+        if (err != NULL)
+                err->number = EINVAL;
+        return -EINVAL;
 }
 
 /* One word, or one [...] group, off *at. Returns false at the end of the line, or when it does not fit. */
@@ -163,7 +182,6 @@ static int next_line(const char **at, char *ret, unsigned *number)
 static int read_service(const struct reader *reader, const char *service, unsigned level, unsigned depth,
                         struct error *err)
 {
-        cleanup_close int fd = -EBADF;
         cleanup_free char *text = NULL;
         const char *slash = strrchr(service, '/');
         char line[LOGICAL_MAX];
@@ -173,12 +191,9 @@ static int read_service(const struct reader *reader, const char *service, unsign
 
         if (depth > INCLUDE_DEPTH)
                 return error_text(err, EINVAL, "PAM files include each other too deeply, at %s", service);
-        fd = open_service(reader, service, depth > 0, err);
-        if (fd < 0)
-                return fd;
-        r = fd_read_all(fd, FILE_SIZE_MAX, &text, &size, err);
+        r = read_text(reader, service, depth > 0, &text, &size, err);
         if (r < 0)
-                return error_prefix(err, "cannot read the PAM file %s", service);
+                return r;
         if (strlen(text) != size)
                 return error_text(err, EINVAL, "there is a NUL byte in the PAM file %s", service);
         for (const char *at = text; *at != '\0';) {

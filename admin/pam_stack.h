@@ -32,9 +32,9 @@ struct pam_stack {
 
 /*
  * Read the stack of `service` for one facility from the directories (fds, in order of precedence), following @include,
- * include and substack. -ENOENT: no directory has a file of that name. -EINVAL for what libpam would refuse (a missing
- * included file, for one) or this parser does not understand; *ret is then not written. A stack without a rule is no
- * error here; libpam takes the one of "other" instead.
+ * include and substack. -ENOENT: no directory has a file of that name. -EINVAL for what libpam would refuse (an
+ * included file that cannot be read, for one) or this parser does not understand; *ret is then not written. A stack
+ * without a rule is no error here; libpam takes the one of "other" instead.
  */
 must_check int pam_stack_read(const int *directories, size_t count, const char *service, enum pam_facility facility,
                               struct pam_stack *ret, struct error *err);

@@ -11,8 +11,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define OURS     "pam_agentsh.so"
@@ -177,6 +179,25 @@ static void test_jump_counts_a_substack_as_one(void **state)
         assert_int_equal(judge(place, "su", PAM_FACILITY_SESSION, &err), -EPERM);
 }
 
+/* libpam refuses a stack that includes what it cannot read, whatever the reason. */
+static void test_included_files_that_cannot_be_read(void **state)
+{
+        const struct place *place = *state;
+        static const char *const names[] = { "b/c", "dir", "/dev/zero", "b/session include b" };
+        char stack[128];
+
+        put(place, "b", "session required " OURS "\n");
+        assert_int_equal(mkdirat(place->fd, "dir", 0700), 0);
+        for (size_t i = 0; i < COUNT(names); i++) {
+                struct error err = ERROR_INIT;
+
+                (void)snprintf(stack, sizeof(stack), "session include %s\n", names[i]);
+                put(place, "a", stack);
+                assert_int_equal(judge(place, "a", PAM_FACILITY_SESSION, &err), -EINVAL);
+                assert_int_equal(err.number, EINVAL);
+        }
+}
+
 static void test_missing_files(void **state)
 {
         const struct place *place = *state;
@@ -219,6 +240,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_substack_ends_only_itself, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_jump_counts_a_substack_as_one, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_missing_files, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_included_files_that_cannot_be_read, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_include_loop_and_floods, set_up, tear_down),
         };
 
