@@ -148,16 +148,28 @@ int fd_check_root_owned(int fd, mode_t type, const char *name, struct error *err
         return 0;
 }
 
+/* Most files are small, whatever is the most that is taken. */
+#define READ_FIRST 4096
+
 int fd_read_all(int fd, size_t max, char **ret_text, size_t *ret_size, struct error *err)
 {
-        cleanup_free char *text = malloc(max + 2);
-        size_t used = 0;
+        cleanup_free char *text = NULL;
+        size_t used = 0, room = 0; /* and one byte behind the room for the end */
 
-        if (text == NULL)
-                return error_errno(err, ENOMEM, "cannot read a file");
         for (;;) {
-                ssize_t got = read(fd, text + used, max + 1 - used);
+                ssize_t got;
 
+                if (used == room) {
+                        char *grown;
+
+                        room = room == 0 ? READ_FIRST : room * 2;
+                        room = room > max ? max + 1 : room;
+                        grown = realloc(text, room + 1);
+                        if (grown == NULL)
+                                return error_errno(err, ENOMEM, "cannot read a file");
+                        text = grown;
+                }
+                got = read(fd, text + used, room - used);
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got < 0)

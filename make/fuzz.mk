@@ -12,8 +12,10 @@ FUZZ_NAMES     = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c
 FUZZ_PROGRAMS  = $(FUZZ_NAMES:%=$(O)/fuzz/fuzz_%)
 FUZZ_CFLAGS    = -std=gnu17 -I. -D_GNU_SOURCE $(filter-out -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=%,$(DEFINES)) -O1 -g \
                  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
-                 -Wno-missing-field-initializers
+                 -Wno-missing-field-initializers -DFRAME_CREDIT='(48 * 1024)'
 FUZZ_LIBS      = -liniparser
+# Memory that was freed is kept aside for a while, but not so much of it that each input gets fresh pages.
+FUZZ_OPTIONS   = ASAN_OPTIONS=quarantine_size_mb=16:allocator_release_to_os_interval_ms=-1:$$ASAN_OPTIONS
 # What is fuzzed beside common/ and policy/, and the libraries that it needs.
 FUZZ_EXTRA_frame   = shell/frame.c
 FUZZ_EXTRA_relay   = $(filter-out shell/relay.c,$(RELAY_SRC)) $(STREAM_SRC) $(SHELL_SRC) shell/init_config.c
@@ -44,14 +46,14 @@ $(O)/fuzz/fuzz_%: $(O)/fuzz/objects/tests/fuzz/fuzz_%.o $(call fuzz_objects,$(CO
 $(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(O)/fuzz/fuzz_% $(FUZZ_DICTS:%=$(O)/%.dict)
 	$(say) RUN "fuzz_$* for $(FUZZ_SECONDS) s"
 	$(Q)mkdir -p $(O)/fuzz/corpus/$* tests/fuzz/corpus/$*
-	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
+	$(Q)$(FUZZ_OPTIONS) $< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -verbosity=0 \
 	    -artifact_prefix=$(O)/fuzz/ $(if $(filter $*,$(FUZZ_DICTS)),-dict=$(O)/$*.dict) \
 	    $(O)/fuzz/corpus/$* tests/fuzz/corpus/$*
 
 $(FUZZ_NAMES:%=corpus-%): corpus-%: $(O)/fuzz/fuzz_%
 	$(say) CORPUS $*
 	$(Q)mkdir -p tests/fuzz/corpus/$*
-	$(Q)$< -runs=0 -verbosity=0 -artifact_prefix=$(O)/fuzz/ tests/fuzz/corpus/$*
+	$(Q)$(FUZZ_OPTIONS) $< -runs=0 -verbosity=0 -artifact_prefix=$(O)/fuzz/ tests/fuzz/corpus/$*
 
 # How much of what they are about the checked-in corpora reach. Not part of the tests: a number to look at.
 FUZZ_ABOUT_policy  = $(POLICY_SRC) common/parse.c
