@@ -14,6 +14,11 @@ INSTALL = host.TOP / "install.sh"
 TIMEOUT = 600
 
 
+def install(*options):
+    """install.sh with what the build of the tests has compiled already: the default paths are in that."""
+    return host.run("bash", INSTALL, *options, timeout=TIMEOUT, env={**os.environ, "AGENTSH_OBJECTS": str(host.BUILD)})
+
+
 def systemd():
     return os.path.isdir("/run/systemd/system")
 
@@ -26,7 +31,7 @@ class Installation:
         self.had_config = host.CONFIG.exists()
 
     def begin(self):
-        done = host.run("bash", INSTALL, "--no-deps", timeout=TIMEOUT)
+        done = install("--no-deps")
         if done.returncode != 0:
             raise AssertionError(f"install.sh failed:\n{done.stdout}\n{done.stderr}")
         start_listener()
@@ -36,7 +41,7 @@ class Installation:
             start_listener()
             return
         options = ["--uninstall"] if self.had_config else ["--uninstall", "--purge"]
-        done = host.run("bash", INSTALL, *options, timeout=TIMEOUT)
+        done = install(*options)
         if done.returncode != 0:
             raise AssertionError(f"install.sh --uninstall failed:\n{done.stdout}\n{done.stderr}")
 
