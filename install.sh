@@ -189,8 +189,9 @@ choose_prefix() {
         hint="./install.sh --uninstall, then again with --prefix=$prefix"
         die "agentsh is installed under $recorded"
     fi
-    # An objects folder of its own: the paths are compiled in, and a developer's build may have others.
-    objects=$source_dir/build/install${prefix//\//-}
+    # An objects folder of its own: the paths are compiled in, and a developer's build may have others. Whoever knows that
+    # it has not (the tests) names it.
+    objects=${AGENTSH_OBJECTS:-$source_dir/build/install${prefix//\//-}}
 }
 
 # Whoever cloned the tree shall be able to remove what root built in it.

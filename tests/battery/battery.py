@@ -214,7 +214,10 @@ def results_of_units(reports):
 
 def results(reports):
     """{kind: {id: result}} of one run."""
-    found = {"test": results_of_pytest(reports / "integration.xml"), "unit": results_of_units(reports),
+    tests = {}
+    for path in sorted(reports.glob("integration*.xml")):
+        tests.update(results_of_pytest(path))
+    found = {"test": tests, "unit": results_of_units(reports),
              "fuzz": {}, "lint": {}}
     checks = reports / "checks"
     for line in checks.read_text().splitlines() if checks.is_file() else []:

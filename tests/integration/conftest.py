@@ -12,11 +12,33 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 import accounts  # noqa: E402
 import host  # noqa: E402
 import installation  # noqa: E402
+import private_ctl  # noqa: E402
 import traces  # noqa: E402
 from machines import parts, template, virtual  # noqa: E402,F401
 from sshd import Client, Sshd, end, end_children  # noqa: E402
 
 NUMBERS = itertools.count(1)
+
+
+# Files whose tests need no installed agentsh, but where they say so, and share nothing with the others but /etc:
+# tests/run has them run beside the others, with an /etc of their own.
+APART = {"test_agentshctl.py", "test_agentshctl_doctor.py", "test_agentshctl_sessions.py", "test_guard.py",
+         "test_shell_far.py", "test_shell_relay.py"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--apart", choices=["only", "without"], help="what needs no installation, or the rest")
+
+
+def pytest_collection_modifyitems(config, items):
+    choice = config.getoption("--apart")
+    if choice is None:
+        return
+    parts = {True: [], False: []}
+    for item in items:
+        parts[item.path.name in APART and "installed" not in item.fixturenames].append(item)
+    items[:] = parts[choice == "only"]
+    config.hook.pytest_deselected(items=parts[choice != "only"])
 
 
 def pytest_configure(config):
@@ -106,6 +128,19 @@ def default_policy(request, tier):
         agent.tier = tier
         agent.policy()
     yield
+
+
+@pytest.fixture(scope="session")
+def private_build():
+    with private_ctl.build() as tool:
+        yield tool
+
+
+@pytest.fixture
+def tool(private_build):
+    """agentshctl with folders of its own, and no account of a test before it."""
+    with private_ctl.clean(private_build) as clean:
+        yield clean
 
 
 @pytest.fixture

@@ -11,23 +11,10 @@ import tempfile
 import time
 
 import host
-import private_ctl
 import pytest
 from private_ctl import PREFIX, group_exists, in_private_mounts, make_person, settle, snapshot
 
 STEPS = ["policy draft", "group", "user", "user manager", "egress guard", "data home", "passwd home", "keys", "policy"]
-
-
-@pytest.fixture(scope="module")
-def built():
-    with private_ctl.build() as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(built):
-    with private_ctl.clean(built) as clean:
-        yield clean
 
 
 @pytest.fixture(scope="module")

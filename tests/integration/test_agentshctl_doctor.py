@@ -6,22 +6,9 @@ import re
 import shlex
 
 import host
-import private_ctl
 import pytest
 from need import need_program
 from private_ctl import PREFIX, in_private_mounts
-
-
-@pytest.fixture(scope="module")
-def built():
-    with private_ctl.build() as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(built):
-    with private_ctl.clean(built) as clean:
-        yield clean
 
 
 @pytest.fixture(scope="module")

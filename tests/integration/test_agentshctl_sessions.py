@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import private_ctl
 import pytest
 from private_ctl import PREFIX
 
@@ -30,18 +29,6 @@ class State(ctypes.Structure):
                 ("monitor_pid", ctypes.c_int32), ("init_pid", ctypes.c_int32), ("channels", ctypes.c_uint32),
                 ("monitor_start_time", ctypes.c_uint64), ("opened_at", ctypes.c_int64),
                 ("cgroups", (ctypes.c_char * 256) * 8)]
-
-
-@pytest.fixture(scope="module")
-def built():
-    with private_ctl.build() as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(built):
-    with private_ctl.clean(built) as clean:
-        yield clean
 
 
 class Session:

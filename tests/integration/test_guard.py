@@ -29,17 +29,11 @@ STRANGER = 54399  # no account's
 AGENT = f"{PREFIX}01"
 
 
-@pytest.fixture(scope="module")
-def built():
+@pytest.fixture
+def tool(private_build):
     need_program("nft", "nftables")
     need_program("ip", "iproute2")
-    with private_ctl.build() as tool:
-        yield tool
-
-
-@pytest.fixture
-def tool(built):
-    with netns.inside(), private_ctl.clean(built) as clean:
+    with netns.inside(), private_ctl.clean(private_build) as clean:
         yield clean
 
 

@@ -5,6 +5,7 @@ import shutil
 import stat
 
 import host
+import installation
 import pytest
 from need import need_program
 
@@ -147,7 +148,7 @@ class TestInstallAgain:
                     ["/etc/pam.d/common-session", "/etc/pam.d/common-account", "/etc/agentsh/agentsh.ini"]
                     if os.path.exists(path)}
         before = state()
-        done = host.run("bash", host.TOP / "install.sh", "--no-deps", timeout=600)
+        done = installation.install("--no-deps")
         assert done.returncode == 0, done.stdout + done.stderr
         assert state() == before
         from sshd import environment
@@ -155,7 +156,6 @@ class TestInstallAgain:
 
     def test_outdated_listener_is_replaced(self, installed, agent, work):
         """One that runs a program which is no longer the installed one would make sessions of the old."""
-        import installation
         if installation.systemd():
             return  # A monitor is started for each session there.
         old = installation.listener_pid()

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import subprocess
 import time
 
 import host
@@ -36,6 +37,52 @@ def assert_both_refuse(client, *words):
 def pam(service, name, *phases):
     """A PAM client of any service name, as root."""
     return host.run("pamtester", service, name, *phases)
+
+
+# ---- what takes long by waiting: begun before the first test here, looked at where it belongs
+
+@pytest.fixture(scope="module")
+def steady(make_agent):
+    """An account whose policy stays the default."""
+    return make_agent()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def silent_monitor(steady, work):
+    """A login for which something accepts, and never answers: (process of su, when it began)."""
+    import socket
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dumb:
+        dumb.bind(str(work / "dumb"))
+        dumb.listen(8)
+        script = f'mount --bind {work / "dumb"} {host.CONTROL}; exec "$@"'
+        process = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-ec", script, "sh",
+                                    "su", "-", steady.name, "-c", INSIDE], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+        yield process, time.monotonic()
+        end(process)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def crontabs(steady, work):
+    """A real cron with a crontab of an agent's and one of somebody else's: what their jobs would leave, or None."""
+    if not host.have("cron") or not host.have("crontab"):
+        yield None
+        return
+    directory = work / "cron"
+    directory.mkdir()
+    directory.chmod(0o777)
+    marker, witness = directory / "ran", directory / "lives"
+    host.run("crontab", "-u", steady.name, "-", input=f"* * * * * touch {marker}\n", check=True)
+    host.run("crontab", "-u", "nobody", "-", input=f"* * * * * touch {witness}\n", check=True)
+    daemon = None
+    if not any(p.name == "cron" for p in host.processes()):
+        daemon = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield marker, witness
+    if daemon is not None:
+        daemon.kill()
+        daemon.wait()
+    host.run("crontab", "-u", steady.name, "-r")
+    host.run("crontab", "-u", "nobody", "-r")
 
 
 class TestPolicy:
@@ -271,29 +318,13 @@ class TestService:
             if agent.name in line:
                 host.run("atrm", line.split()[0])
 
-    def test_cron(self, agent, work):
+    def test_cron(self, crontabs):
         """A real cron runs a real crontab of the agent's at the next minute: not at all."""
-        need_program("cron")
-        need_program("crontab")
-        work.chmod(0o777)
-        marker, witness = work / "cron-ran", work / "cron-lives"
-        host.run("crontab", "-u", agent.name, "-", input=f"* * * * * touch {marker}\n", check=True)
-        host.run("crontab", "-u", "nobody", "-", input=f"* * * * * touch {witness}\n", check=True)
-        daemon = None
-        try:
-            if not any(p.name == "cron" for p in host.processes()):
-                import subprocess
-                daemon = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            need(host.wait_until(witness.exists, 125, 0.5), "cron ran no job at all within two minutes")
-            time.sleep(1)
-            assert not marker.exists()
-        finally:
-            if daemon is not None:
-                daemon.kill()
-                daemon.wait()
-            host.run("crontab", "-u", agent.name, "-r")
-            host.run("crontab", "-u", "nobody", "-r")
-            work.chmod(0o755)
+        need(crontabs is not None, "cron is not installed (package cron)")
+        marker, witness = crontabs
+        need(host.wait_until(witness.exists, 125, 0.5), "cron ran no job at all within two minutes")
+        time.sleep(1)
+        assert not marker.exists()
 
 
 class TestNumber:
@@ -336,21 +367,11 @@ class TestMonitor:
             installation.start_listener()
         assert MARK in su(agent.name).stdout
 
-    def test_silent(self, agent):
+    def test_silent(self, silent_monitor):
         """Something accepts and never answers: refused within the time limit of the module."""
-        import socket
-        installation.stop_listener()
-        try:
-            host.CONTROL.unlink(missing_ok=True)
-            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dumb:
-                dumb.bind(str(host.CONTROL))
-                dumb.listen(8)
-                start = time.monotonic()
-                assert_refused(su(agent.name), "monitor|no answer")
-                assert time.monotonic() - start < 60 * host.PATIENCE
-        finally:
-            host.CONTROL.unlink(missing_ok=True)
-            installation.start_listener()
+        process, began = silent_monitor
+        output, errors = process.communicate(timeout=max(began + 60 * host.PATIENCE - time.monotonic(), 0.1))
+        assert_refused(subprocess.CompletedProcess(process.args, process.returncode, output, errors), "monitor|no answer")
 
     def test_not_root(self, agent, plain):
         """A monitor that somebody else runs is not believed."""

@@ -53,7 +53,7 @@ def drop(setsid=False):
 def programs():
     if not os.environ.get("AGENTSH_RELAY_NO_BUILD"):
         targets = [str(BUILD / t) for t in (*PROGRAMS, "tests/lib/session_lab.o", "libcommon.a")]
-        subprocess.run(["make", "-s", f"O={BUILD}", f"CFLAGS=-DAGENTSH_RUNTIME_DIR='\"{RUNTIME}\"'", *targets],
+        subprocess.run(["make", "-s", f"-j{os.cpu_count()}", f"O={BUILD}", f"CFLAGS=-DAGENTSH_RUNTIME_DIR='\"{RUNTIME}\"'", *targets],
                        cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (RUNTIME / "bin").mkdir(parents=True, exist_ok=True)
     for directory in (RUNTIME, RUNTIME / "bin"):

@@ -57,9 +57,9 @@ class Tool:
     def build(self):
         defines = f"""-UAGENTSH_STATE_DIR -DAGENTSH_STATE_DIR='"{self.state}"' """ \
                   f"""-UAGENTSH_RUNTIME_DIR -DAGENTSH_RUNTIME_DIR='"{self.run_dir}"'"""
-        done = host.run("make", "-C", host.TOP, f"O={self.root}/build", f"PREFIX={self.root}/usr", "FAULTS=1",
-                        f"SYSCONFDIR={self.root}/etc", f"CFLAGS={defines}", f"{self.root}/build/agentshctl",
-                        timeout=600)
+        done = host.run("make", f"-j{os.cpu_count()}", "-C", host.TOP, f"O={self.root}/build", "FAULTS=1",
+                        f"PREFIX={self.root}/usr", f"SYSCONFDIR={self.root}/etc", f"CFLAGS={defines}",
+                        f"{self.root}/build/agentshctl", timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def reset(self):
@@ -122,7 +122,8 @@ def tree(*roots):
 def snapshot(tool):
     database = {name: pathlib.Path("/etc", name).read_text()
                 for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")}
-    homes = {path for path in glob.glob("/home/*") if not path.startswith(str(tool.root))}
+    others = (str(tool.root), f"/home/{accounts.AGENT_PREFIX}", f"/home/{accounts.PLAIN_PREFIX}")
+    homes = {path for path in glob.glob("/home/*") if not path.startswith(others)}
     masks = set(host.UNITS.glob("user@*.service"))
     return database, homes, masks, tree(tool.config), tree(tool.state)
 
