@@ -103,7 +103,7 @@ static void reap(void)
 
         while (waitpid(-1, &status, WNOHANG) > 0)
                 failed |= !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
-        if (failed)
+        if (failed && !OMIT_POINT("sweep behind monitors"))
                 sweep_in_child();
 }
 

@@ -255,6 +255,8 @@ static int remove_cgroup(struct session *session, struct error *err)
  */
 static int leave_to_sweep(struct session *session, struct error *err)
 {
+        if (FAULT_POINT("state file removal"))
+                return error_errno(err, EIO, "injected fault");
         if (unlinkat(session->rundir.fd, SESSION_STATE_FILE, 0) < 0 && errno != ENOENT)
                 return error_errno(err, errno, "cannot remove the session's state file");
         return 0;
@@ -297,7 +299,7 @@ static int take_reserve(int fd, int ret[static RESERVE], struct error *err)
 {
         for (size_t i = 0; i < RESERVE; i++)
                 ret[i] = -EBADF;
-        for (size_t i = 0; i < RESERVE; i++) {
+        for (size_t i = 0; i < RESERVE && !OMIT_POINT("descriptor reserve"); i++) {
                 ret[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 if (ret[i] < 0) {
                         int number = errno;
@@ -342,7 +344,7 @@ int session_open(struct session *session, struct error *err)
         release_reserve(reserve);
         if (r < 0 && release(session, &ignored) < 0) {
                 log_line(LOG_ERR, "cannot undo a failed set-up: %s", ignored.text);
-                session->left_behind = true;
+                session->left_behind = !OMIT_POINT("left behind");
         }
         return r;
 }

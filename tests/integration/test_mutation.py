@@ -9,6 +9,7 @@ import functools
 import os
 import pathlib
 import re
+import resource
 import stat
 import struct
 import subprocess
@@ -183,11 +184,54 @@ def monitor_privileges(agent):
                    for key in ("CapEff", "CapPrm", "CapBnd"))
 
 
-# Name: its test, and what else is left out, with and without it.
-OF_MONITOR = {"mode of /run/agentsh": (runtime_mode, ""), "mode of the control socket": (control_mode, ""),
-              "mode of the attach socket": (attach_mode, ""), "services": (services, ""),
-              "peer of the monitor": (monitor_peer, "mode of the control socket"), "passwd home": (passwd_home, ""),
-              "monitor privileges": (monitor_privileges, "")}
+def undone_without_descriptors(agent):
+    """A set-up for which there are too few descriptors, however few, is undone all the same."""
+    listener = installation.listener_pid()
+    hard = resource.prlimit(listener, resource.RLIMIT_NOFILE)[1]
+    for number in range(8, 32):
+        resource.prlimit(listener, resource.RLIMIT_NOFILE, (number, hard))
+        login(agent)
+        if not host.wait_until(lambda: not traces.runtime_entries(), 1):
+            return False
+    return True
+
+
+def nothing_stays(agent):
+    """Behind a login, which the listener's fault makes fail or leaves something of."""
+    before = traces.Snapshot()
+    login(agent)
+    return traces.wait_for_none(before) == []
+
+
+def recorded_once(agent):
+    """A session that was recorded, and then swept since something of it stayed."""
+    before = len(installation.audit_lines(agent.name))
+    assert nothing_stays(agent)
+    return [record["why"] for record in installation.audit_lines(agent.name)[before:]] == ["closed"]
+
+
+def recorded_behind_a_cut_record(agent):
+    text = host.AUDIT.read_bytes() if host.AUDIT.exists() else b""
+    host.AUDIT.write_bytes(text + b'{"id":"cut')
+    host.AUDIT.chmod(0o600)
+    try:
+        assert not is_refused(agent, "")
+        assert host.wait_until(lambda: agent.name.encode() in host.AUDIT.read_bytes()[len(text):])
+        return host.AUDIT.read_bytes()[len(text):].count(b"\n") == 2
+    finally:
+        host.AUDIT.write_bytes(text)
+
+
+# Name: its test, and what else is left out and what fails, with and without it.
+OF_MONITOR = {"mode of /run/agentsh": (runtime_mode, "", ""), "mode of the control socket": (control_mode, "", ""),
+              "mode of the attach socket": (attach_mode, "", ""), "services": (services, "", ""),
+              "peer of the monitor": (monitor_peer, "mode of the control socket", ""),
+              "passwd home": (passwd_home, "", ""), "monitor privileges": (monitor_privileges, "", ""),
+              "descriptor reserve": (undone_without_descriptors, "sweep behind monitors", ""),
+              "left behind": (nothing_stays, "", "attach socket,cgroup removal"),
+              "sweep behind monitors": (nothing_stays, "", "cgroup removal"),
+              "record once": (recorded_once, "", "cgroup removal,state file removal"),
+              "record on its own line": (recorded_behind_a_cut_record, "", "")}
 
 
 def omit(*names):
@@ -205,11 +249,12 @@ def test_step_of_the_session(listener, agent, step):
 
 @pytest.mark.parametrize("name", OF_MONITOR)
 def test_switch_of_the_monitor(listener, agent, name):
-    holds, also = OF_MONITOR[name]
-    listener.restart(AGENTSH_OMIT=also)
+    holds, also, fault = OF_MONITOR[name]
+    listener.restart(AGENTSH_OMIT=also, AGENTSH_FAULT=fault)
     assert holds(agent)
-    listener.restart(AGENTSH_OMIT=omit(name, also))
+    listener.restart(AGENTSH_OMIT=omit(name, also), AGENTSH_FAULT=fault)
     assert not holds(agent), f"nobody noticed that {name!r} was left out"
+    listener.restart()  # which sweeps what was left
 
 
 @pytest.mark.parametrize("omitted", left_out_by_login())
