@@ -12,7 +12,7 @@ FUZZ_NAMES     = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c
 FUZZ_PROGRAMS  = $(FUZZ_NAMES:%=$(O)/fuzz/fuzz_%)
 FUZZ_CFLAGS    = -std=gnu17 -I. -D_GNU_SOURCE $(filter-out -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=%,$(DEFINES)) -O1 -g \
                  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wall -Wextra \
-                 -Wno-missing-field-initializers -DFRAME_CREDIT='(48 * 1024)'
+                 -Wno-missing-field-initializers -DFRAME_CREDIT='(48 * 1024)' -DMUX_CHANNELS=6
 FUZZ_LIBS      = -liniparser
 # Memory that was freed is kept aside for a while, but not so much of it that each input gets fresh pages.
 FUZZ_OPTIONS   = ASAN_OPTIONS=quarantine_size_mb=16:allocator_release_to_os_interval_ms=-1:$$ASAN_OPTIONS
