@@ -141,8 +141,13 @@ def agent_socket(scene):
     try:
         host.wait_until(own.exists, 5)
 
+        def there():
+            return {path for path in pathlib.Path("/tmp").glob("ssh-*") if path.stat().st_uid == scene.agent.uid}
+
+        before = there()  # what an sshd that was killed has left
+
         def made():
-            return [path for path in pathlib.Path("/tmp").glob("ssh-*") if path.stat().st_uid == scene.agent.uid]
+            return there() - before
         process = scene.client.popen("sleep 1", flags=["-A"], env=environment(SSH_AUTH_SOCK=str(own)))
         return while_running(process, made, 6)
     finally:
