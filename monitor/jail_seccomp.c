@@ -142,12 +142,18 @@ static bool is_strict(const char *name)
         return false;
 }
 
+/* What strict says of a call that it does not have: splice(2) as of files that have no such way, which all programs know. */
+static uint32_t strict_answer(const char *name)
+{
+        return strcmp(name, "splice") == 0 ? SCMP_ACT_ERRNO(EINVAL) : UNKNOWN_CALL;
+}
+
 /* What the list says of a call; no rule means the answer of an unknown one. */
 static uint32_t action_of(const char *name, enum verdict verdict, unsigned flags)
 {
         switch (verdict) {
         case VERDICT_ALLOW:
-                return (flags & JAIL_FILTER_STRICT) == 0 || is_strict(name) ? SCMP_ACT_ALLOW : UNKNOWN_CALL;
+                return (flags & JAIL_FILTER_STRICT) == 0 || is_strict(name) ? SCMP_ACT_ALLOW : strict_answer(name);
         case VERDICT_NESTED:
                 return (flags & JAIL_FILTER_NESTED) != 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM);
         case VERDICT_REFUSE:
@@ -368,6 +374,11 @@ uint64_t jail_filter_key(unsigned flags)
         }
         for (size_t i = 0; i < sizeof(strict_calls) / sizeof(strict_calls[0]); i++)
                 hash_mix(&hash, strict_calls[i], strlen(strict_calls[i]) + 1);
+        for (size_t i = 0; i < sizeof(system_calls) / sizeof(system_calls[0]); i++) {
+                uint32_t answer = strict_answer(system_calls[i].name);
+
+                hash_mix(&hash, &answer, sizeof(answer));
+        }
         for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
                 mix_refusal(&hash, &refusals[i]);
         return hash;

@@ -113,6 +113,15 @@ static void foreign_abis_are_killed(void **state)
         }
 }
 
+/* A program that is answered like this takes read(2) and write(2); GNU grep gives up at ENOSYS. */
+static void strict_says_that_files_cannot_be_spliced(void **state)
+{
+        (void)state;
+        assert_call(JAIL_FILTER_STRICT, "splice", ERROR(EINVAL));
+        assert_call(JAIL_FILTER_STRICT, "vmsplice", ERROR(ENOSYS));
+        assert_call(0, "splice", ALLOWED);
+}
+
 static void unknown_numbers_do_not_exist(void **state)
 {
         unsigned allowed = 0, strict = 0;
@@ -447,6 +456,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(foreign_abis_are_killed),
                 cmocka_unit_test(unknown_numbers_do_not_exist),
+                cmocka_unit_test(strict_says_that_files_cannot_be_spliced),
                 cmocka_unit_test(dangerous_calls_are_refused),
                 cmocka_unit_test(clone_makes_no_namespaces),
                 cmocka_unit_test(terminals_take_no_input),
