@@ -93,7 +93,7 @@ list_packages() {
         [ "$with_tests" = no ] || packages+=(libcmocka-dev clang libclang-rt-dev clang-tidy clang-format cppcheck
             shellcheck universal-ctags binutils libcap2-bin perl openssh-server openssh-client rsync git python3
             python3-pytest python3-pexpect pamtester keyutils tmux nodejs strace sudo cron at nftables iproute2 xauth
-            util-linux uidmap procps bubblewrap vim-tiny less
+            util-linux uidmap procps bubblewrap vim-tiny less sqlite3 dpkg-dev fakeroot xz-utils
             qemu-system-x86 mmdebstrap erofs-utils e2fsprogs kmod lz4)
         ;;
     fedora)
