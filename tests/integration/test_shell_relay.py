@@ -4,6 +4,7 @@ No PAM, no sshd, no confinement: tests/lib/session_lab.c makes a session's direc
 and mount namespace of its own. The programs are built for a runtime directory that only these tests use.
 """
 import array
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -20,6 +21,8 @@ import time
 
 import pexpect
 import pytest
+
+from need import need_program
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNTIME = pathlib.Path("/run/agentsh-relay-test")
@@ -53,7 +56,8 @@ def drop(setsid=False):
 def programs():
     if not os.environ.get("AGENTSH_RELAY_NO_BUILD"):
         targets = [str(BUILD / t) for t in (*PROGRAMS, "tests/lib/session_lab.o", "libcommon.a")]
-        subprocess.run(["make", "-s", f"-j{os.cpu_count()}", f"O={BUILD}", f"CFLAGS=-DAGENTSH_RUNTIME_DIR='\"{RUNTIME}\"'", *targets],
+        subprocess.run(["make", "-s", f"-j{os.cpu_count()}", f"O={BUILD}",
+                        f"CFLAGS=-DAGENTSH_RUNTIME_DIR='\"{RUNTIME}\"'", *targets],
                        cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (RUNTIME / "bin").mkdir(parents=True, exist_ok=True)
     for directory in (RUNTIME, RUNTIME / "bin"):
@@ -122,6 +126,16 @@ def lab(programs):
     for pid, _ in left:
         os.kill(int(pid), signal.SIGKILL)
     assert not left
+
+
+def comm(pid):
+    return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def descendants(pid):
+    """All processes below this one."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return children + [below for child in children for below in descendants(child)]
 
 
 def processes_of_agent():
@@ -621,6 +635,51 @@ def test_hostile_client(lab, kind):
         pass
     assert run("-c", "echo fine")[1] == b"fine\n"
     assert wait_until(lambda: len(os.listdir(f"/proc/{lab.init}/fd")) == 6)  # 0 to 2, status, listener, signals
+
+
+# Calls that may have nothing for one who was told that there is something, and waits that end before that.
+AGAIN = ["-e", "inject=accept,accept4,recvmsg,recvfrom,sendmsg,sendto,splice,write:error=EAGAIN:when=2+2",
+         "-e", "inject=poll,ppoll:error=EINTR:when=2+3"]
+
+
+@contextlib.contextmanager
+def calls_to_be_tried_again(lab, log):
+    """Every second time for the processes of a session: process 1, and those between."""
+    pids = [pid for pid in descendants(lab.process.pid) if comm(pid).startswith("agentsh")]
+    tracer = subprocess.Popen(["strace", "-o", log, *AGAIN, *(f"--attach={pid}" for pid in pids)],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        for _ in pids:
+            assert "attached" in tracer.stderr.readline()
+        yield pids
+    finally:
+        tracer.terminate()
+        tracer.communicate(timeout=10)
+
+
+def test_calls_that_must_be_tried_again(lab, tmp_path):
+    need_program("strace")
+    with calls_to_be_tried_again(lab, tmp_path / "log") as pids:
+        assert lab.init in map(int, pids)
+        for _ in range(3):
+            assert run("-c", "echo out; echo err >&2; exit 7") == (7, b"out\n", b"err\n")
+        data = os.urandom(3 << 20)
+        assert run("-c", "cat", input=data) == (0, data, b"")
+        shell = terminal("-c", "stty size; read line; stty size; echo got $line")
+        shell.expect("24 80")
+        termios.tcsetwinsize(shell.master, (30, 90))
+        os.kill(shell.process.pid, signal.SIGWINCH)
+        time.sleep(0.3)
+        shell.send("word\n")
+        shell.expect("30 90.*got word")
+        shell.close()
+        process = spawn("-c", "trap 'echo told; exit 3' TERM; echo up; while :; do sleep 0.1; done",
+                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"up\n"
+        process.terminate()
+        assert process.stdout.read() == b"told\n" and process.wait(10) == 3
+    log = (tmp_path / "log").read_text()
+    assert log.count("EAGAIN (Resource temporarily unavailable) (INJECTED)") > 10 and "EINTR" in log
 
 
 def test_silent_clients_are_dropped_and_cost_others_nothing(lab):
