@@ -21,6 +21,7 @@ import installation
 import probes
 import pytest
 import traces
+from need import need_program
 from sshd import end, environment, wait_for_line
 
 INSIDE = "echo inside-$((40+2))"
@@ -234,6 +235,46 @@ OF_MONITOR = {"mode of /run/agentsh": (runtime_mode, "", ""), "mode of the contr
               "record on its own line": (recorded_behind_a_cut_record, "", "")}
 
 
+# --- switches of the image of a virtual machine's root: what else is left out, since two stand for each other ---
+
+OF_ROOT = {"root paths left out": "", "root unreadable files": "root image without rights",
+           "root image without rights": "root unreadable files"}
+
+
+def secrets_in_image(tree, omitted):
+    """What of the tree's secrets an image has that is made of it now; nothing when none could be made."""
+    environment_of = {**os.environ, "AGENTSH_OMIT": omitted}
+    made = host.run(host.FAULTS_BUILD / "agentsh-monitor", "--make-root", f"dir:{tree}", env=environment_of)
+    if made.returncode != 0:
+        return []
+    [image] = pathlib.Path("/var/lib/agentsh/roots").glob("*/image")
+    out = tree.with_name("extracted")
+    try:
+        host.run("fsck.erofs", f"--extract={out}", image, check=True)
+        return [path.name for path in out.rglob("secret*") if path.is_file() and path.stat().st_size > 0]
+    finally:
+        host.run("rm", "-rf", out, image.parent)
+
+
+@pytest.fixture
+def tree_of_secrets(installed, work):
+    need_program("mkfs.erofs", "erofs-utils")
+    tree = work / "tree"
+    (tree / "usr/lib/debug").mkdir(parents=True)
+    tree.chmod(0o755)
+    for name, mode in (("usr/lib/debug/secret-omitted", 0o644), ("usr/secret-closed", 0o600)):
+        (tree / name).write_text("secret\n")
+        (tree / name).chmod(mode)
+    yield tree
+    host.run("rm", "-rf", tree)
+
+
+@pytest.mark.parametrize("name", OF_ROOT)
+def test_switch_of_a_root_image(tree_of_secrets, faults_monitor, name):
+    assert not secrets_in_image(tree_of_secrets, OF_ROOT[name])
+    assert secrets_in_image(tree_of_secrets, omit(name, OF_ROOT[name])), f"nobody noticed that {name!r} was left out"
+
+
 def omit(*names):
     return ",".join(name for name in names if name)
 
@@ -279,7 +320,7 @@ def run_proof(*argv):
 def test_everything_has_a_test(capsys, faults_monitor):
     noticed, not_here = run_proof(host.FAULTS_BUILD / JAIL_MUTATION)
     switches, _ = run_proof(sys.executable, host.TOP / "tests/mutation/switches.py", host.FAULTS_BUILD)
-    noticed |= switches | set(OF_SESSION) | set(OF_MONITOR) | set(BY_LOGIN)
+    noticed |= switches | set(OF_SESSION) | set(OF_MONITOR) | set(OF_ROOT) | set(BY_LOGIN)
     table = re.findall(r'^SWITCH\("([^"]+)", (?!test_side_doors)\w+\)$', SWITCHES.read_text(), re.M)
     steps = [step for step in step_names() if step not in noticed]
     rest = [name for name in table if name not in noticed | not_here]
