@@ -405,10 +405,18 @@ class TestHost:
                 return fields[4]
         return None
 
+    def without(self, controller, work):
+        """Mounts after which there is no such controller: v1 has a tree for it, v2 a word in two files."""
+        path = self.v1(controller)
+        if path:
+            return f"umount -l {path}"
+        return "\n".join(f"sed -E 's/(^| ){controller}( |$)/ /' /sys/fs/cgroup/{name} > {work}/{name}; "
+                         f"mount --bind {work}/{name} /sys/fs/cgroup/{name}"
+                         for name in ("cgroup.controllers", "cgroup.subtree_control"))
+
     @pytest.mark.parametrize("controller", ["memory", "pids", "cpu"])
     def test_cgroup_controller_missing(self, client, agent, work, controller):
-        path = self.v1(controller)
-        mounts = f"umount -l {path}" if path else "mount -t tmpfs none /sys/fs/cgroup"
+        mounts = self.without(controller, work)
         with installation.Listener(work, mounts=mounts) as listener:
             done = su(agent.name)
             assert_refused(done, f"cgroup|{controller}")
