@@ -20,6 +20,9 @@
  * with the request, STARTED brings no fd, and size and settings are messages:
  *
  *   ATTACH_WINDOW size, termios       ->           of the terminal
+ *
+ * Root may connect to agentsh-relay, too, and says nothing: it is told ATTACH_STARTED when the machine stands still, which
+ * lasts until one end hangs up.
  */
 #ifndef AGENTSH_COMMON_ATTACH_H
 #define AGENTSH_COMMON_ATTACH_H

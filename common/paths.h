@@ -38,6 +38,7 @@
 #define SESSION_STATE_FILE    "state"  /* root, 0600: struct session_state */
 #define SESSION_KEEP_FILE     "keep"   /* root, 0444: environment patterns that agentsh passes in, one a line */
 #define SESSION_REMOTE_FILE   "remote" /* root: is there when agentsh-relay accepts, not init: see attach.h */
+#define SESSION_HOME_FILE     "home"   /* root: is there when the session has the image of its account's home */
 #define SESSION_LOCK_FILE     "lock"   /* root, 0600: locked while the session's monitor lives */
 
 /* The variable by which pam_agentsh.so tells agentsh where its session is. */

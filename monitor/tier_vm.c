@@ -11,8 +11,10 @@
 #include "common/fd.h"
 #include "common/paths.h"
 #include "common/process.h"
+#include "common/session_state.h"
 #include "monitor/tier_vm.h"
 #include "monitor/root_image.h"
+#include "monitor/vm_copy.h"
 #include "monitor/vm_images.h"
 #include "monitor/vm_uid.h"
 #include "vm/host.h"
@@ -36,6 +38,7 @@ struct vm_session {
         struct vm_host host;
         struct vm_template template;
         int relay_fd, ram_fd, root_fd, home_fd; /* owned; home_fd -EBADF: in memory */
+        bool copy;                              /* home_fd is one that ends with the session */
         char text[8][72];                       /* of words */
         const char *words[WORDS_MAX];
         struct jail_inheritance inheritance;
@@ -170,7 +173,9 @@ static int gather(struct vm_session *vm, struct error *err)
         if (r >= 0)
                 r = root_image_open(policy, NULL, &vm->root_fd, err);
         if (r >= 0 && policy->home_mode == HOME_PERSISTENT)
-                r = vm_open_home(policy, vm->request->uid, vm->request->gid, &vm->home_fd, err);
+                r = vm_open_home(policy, vm->request->uid, vm->request->gid, &vm->home_fd, &vm->copy, err);
+        if (r >= 0 && vm->home_fd >= 0 && !vm->copy)
+                r = vm_mark_home(vm->request->session_id, err);
         return r < 0 ? r : open_relay(&vm->relay_fd, err);
 }
 
@@ -241,6 +246,27 @@ static int find_gid(const struct vm_session *vm, gid_t otherwise, gid_t *ret, st
         return 0;
 }
 
+/* Programs inside can tell that what they write is not kept. */
+static int name_copy(struct init_config *config, struct error *err)
+{
+        static const char variable[] = "AGENTSH_HOME=copy";
+
+        if (sizeof(variable) > sizeof(config->environment) - config->environment_size)
+                return error_text(err, E2BIG, "the environment of the policy is too large");
+        memcpy(config->environment + config->environment_size, variable, sizeof(variable));
+        config->environment_size += sizeof(variable);
+        return 0;
+}
+
+static const char *describe(const struct vm_session *vm)
+{
+        static const char *const copies[] = {
+                [VM_TCG] = "tcg" SESSION_STATE_COPY, [VM_KVM] = "kvm" SESSION_STATE_COPY
+        };
+
+        return vm->copy ? copies[vm->host.machine.accel] : vm_accel_name(vm->host.machine.accel);
+}
+
 static int start_jail(struct vm_session *vm, struct isolation *ret, struct error *err)
 {
         const struct jail_places places = {
@@ -252,10 +278,11 @@ static int start_jail(struct vm_session *vm, struct isolation *ret, struct error
                 .kvm = vm->host.machine.accel == VM_KVM,
         };
         cleanup_free struct policy *policy = malloc(sizeof(*policy));
+        cleanup_free struct init_config *config = malloc(sizeof(*config));
         struct tier_request request = *vm->request;
         int r;
 
-        if (policy == NULL)
+        if (policy == NULL || config == NULL)
                 return error_errno(err, ENOMEM, "cannot make the jail around a virtual machine");
         /* The jail is QEMU's: what the policy says of root and home is the guest's. */
         *policy = *vm->request->policy;
@@ -266,8 +293,12 @@ static int start_jail(struct vm_session *vm, struct isolation *ret, struct error
         policy->seccomp = SECCOMP_DEFAULT;
         (void)snprintf(policy->root_source, sizeof(policy->root_source), "host");
         request.policy = policy;
+        *config = *vm->request->config;
+        request.config = config;
         request.uid = vm_uid();
         r = find_gid(vm, request.uid, &request.gid, err);
+        if (r >= 0 && vm->copy)
+                r = name_copy(config, err);
         return r < 0 ? r : jail_start(&request, &places, ret, err);
 }
 
@@ -290,7 +321,7 @@ static int vm_start(const struct tier_request *request, struct isolation *ret, s
         r = start_jail(&vm, ret, err);
         if (r < 0)
                 return r;
-        ret->detail = vm_accel_name(vm.host.machine.accel);
+        ret->detail = describe(&vm);
         ret->lock_fd = TAKE_FD(vm.template.ram_fd);
         return 0;
 }

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fd.h"
 #include "common/paths.h"
+#include "monitor/vm_copy.h"
 #include "vm/spawn.h"
 
 #include <errno.h>
@@ -108,7 +109,50 @@ static int check_same(int homes, const char *name, int fd, struct error *err)
         return 0;
 }
 
-int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd, struct error *err)
+/* The image, made when it is missing; not locked. */
+static int open_image(int homes, const char *name, const struct policy *policy, uid_t uid, gid_t gid, struct error *err)
+{
+        cleanup_close int fd = fd_open_beneath(homes, name, O_RDWR | O_NONBLOCK, 0, err);
+        int r;
+
+        if (fd == -ENOENT) {
+                r = make_home_once(homes, name, policy, uid, gid, err);
+                if (r < 0)
+                        return r;
+                fd = fd_open_beneath(homes, name, O_RDWR | O_NONBLOCK, 0, err);
+        }
+        if (fd < 0)
+                return fd;
+        r = fd_check_root_owned(fd, S_IFREG, name, err);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int take_home(const struct policy *policy, int homes, const char *name, int *fd, bool *ret_copy,
+                     struct error *err)
+{
+        int r;
+
+        *ret_copy = false;
+        if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+                return check_same(homes, name, *fd, err);
+        if (errno != EWOULDBLOCK)
+                return error_errno(err, errno, "cannot lock the home %s", name);
+        if (policy->vm_second != SECOND_COPY)
+                return error_text(err, EBUSY,
+                                  "another session of %s has its home (one virtual machine at a time can; [vm] "
+                                  "second_session = copy would give a copy)",
+                                  policy->account);
+        r = check_same(homes, name, *fd, err);
+        if (r >= 0) {
+                cleanup_close int source = TAKE_FD(*fd);
+
+                r = vm_copy_home(policy->account, homes, source, fd, err);
+                *ret_copy = true;
+        }
+        return r;
+}
+
+int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd, bool *ret_copy, struct error *err)
 {
         cleanup_close int homes = fd_open_absolute(HOMES, O_RDONLY | O_DIRECTORY, 0, err);
         cleanup_close int fd = -EBADF;
@@ -121,25 +165,10 @@ int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd,
         if (r < 0)
                 return r;
         (void)snprintf(name, sizeof(name), "%s.guest", policy->account);
-        fd = fd_open_beneath(homes, name, O_RDWR | O_NONBLOCK, 0, err);
-        if (fd == -ENOENT) {
-                r = make_home_once(homes, name, policy, uid, gid, err);
-                if (r < 0)
-                        return r;
-                fd = fd_open_beneath(homes, name, O_RDWR | O_NONBLOCK, 0, err);
-        }
+        fd = open_image(homes, name, policy, uid, gid, err);
         if (fd < 0)
                 return fd;
-        r = fd_check_root_owned(fd, S_IFREG, name, err);
-        if (r < 0)
-                return r;
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? error_text(err, EBUSY,
-                                                         "another session of %s has its home (one virtual "
-                                                         "machine at a time can; [home] mode = ephemeral needs none)",
-                                                         policy->account)
-                                            : error_errno(err, errno, "cannot lock the home %s", name);
-        r = check_same(homes, name, fd, err);
+        r = take_home(policy, homes, name, &fd, ret_copy, err);
         if (r < 0)
                 return r;
         *ret_fd = TAKE_FD(fd);

@@ -7,6 +7,7 @@
 #include "common/error.h"
 #include "policy/policy.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -17,8 +18,10 @@ must_check int vm_copy_memory(int ram_fd, int *ret_fd, struct error *err);
 
 /*
  * The account's home image, open for reading and writing, made when it is missing, and locked: the lock belongs to the
- * open file, so QEMU holds it for as long as it runs. -EBUSY while another session has it. The host never mounts it.
+ * open file, so QEMU holds it for as long as it runs. While another session has it: a copy (*ret_copy) where the policy
+ * gives one, else -EBUSY. The host never mounts it.
  */
-must_check int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd, struct error *err);
+must_check int vm_open_home(const struct policy *policy, uid_t uid, gid_t gid, int *ret_fd, bool *ret_copy,
+                            struct error *err);
 
 #endif

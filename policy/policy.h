@@ -28,6 +28,7 @@ enum policy_home_mode { HOME_PERSISTENT, HOME_EPHEMERAL, HOME_REVIEW };
 enum policy_root_mode { ROOT_READONLY, ROOT_OVERLAY };
 enum policy_network_mode { NETWORK_NONE, NETWORK_ALLOW };
 enum policy_accel { ACCEL_KVM, ACCEL_TCG, ACCEL_AUTO };
+enum policy_second { SECOND_REFUSE, SECOND_COPY };
 enum policy_seccomp { SECCOMP_DEFAULT, SECCOMP_STRICT };
 
 struct policy_names {
@@ -90,7 +91,8 @@ struct policy {
         uint64_t vm_cpus;
         uint64_t vm_home; /* bytes */
         enum policy_accel vm_accel;
-        char vm_kernel[PATH_MAX]; /* "": the newest one below /boot */
+        enum policy_second vm_second; /* what a session gets while another one has the home */
+        char vm_kernel[PATH_MAX];     /* "": the newest one below /boot */
 
         /* [environment] */
         struct policy_names keep; /* variable names, or prefixes ending in '*', taken from the caller */

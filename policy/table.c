@@ -28,6 +28,7 @@ static const struct key_word root_list[] = { WORD_LIST(ROOT) };
 static const struct key_word home_list[] = { WORD_LIST(HOME) };
 static const struct key_word network_list[] = { WORD_LIST(NETWORK) };
 static const struct key_word accel_list[] = { WORD_LIST(ACCEL) };
+static const struct key_word second_list[] = { WORD_LIST(SECOND) };
 static const struct key_word seccomp_list[] = { WORD_LIST(SECCOMP) };
 #define TIER_LIST    tier_list
 #define RISK_LIST    risk_list
@@ -36,6 +37,7 @@ static const struct key_word seccomp_list[] = { WORD_LIST(SECCOMP) };
 #define HOME_LIST    home_list
 #define NETWORK_LIST network_list
 #define ACCEL_LIST   accel_list
+#define SECOND_LIST  second_list
 #define SECCOMP_LIST seccomp_list
 
 /* What each type writes to its field; a field of another size does not compile. */

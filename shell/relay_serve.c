@@ -14,7 +14,7 @@
 
 #define ACCEPT_PAUSE_MS 100 /* after accept failed for want of memory or fds */
 
-enum { ITEM_STATUS, ITEM_LISTEN, ITEM_CLIENTS };
+enum { ITEM_STATUS, ITEM_LISTEN, ITEM_PAUSE, ITEM_CLIENTS };
 
 static void report(struct relay *relay, uint32_t kind, int wait_status)
 {
@@ -154,7 +154,11 @@ static void accept_client(struct relay *relay)
                         relay->accept_after = now + ACCEPT_PAUSE_MS;
                 return;
         }
-        if (seqpacket_peer_uid(client, &uid, NULL) < 0 || uid != relay->setup.config.uid)
+        if (seqpacket_peer_uid(client, &uid, NULL) < 0)
+                return;
+        if (uid == RELAY_PAUSE_UID && uid != relay->setup.config.uid)
+                relay_pause_begin(&relay->pause, TAKE_FD(client), now);
+        if (client < 0 || uid != relay->setup.config.uid)
                 return;
         relay_channel_accept(channel != NULL ? channel : &refused, TAKE_FD(client), now);
         if (channel == NULL)
@@ -196,8 +200,10 @@ static void advance(struct relay *relay, uint64_t now)
 
 static int wait_time(const struct relay *relay, int most_ms, uint64_t now)
 {
-        uint64_t until = mux_wake(&relay->mux);
+        uint64_t until = mux_wake(&relay->mux), pause = relay_pause_wake(&relay->pause, now);
 
+        if (pause < until)
+                until = pause;
         if (most_ms >= 0 && now + (uint64_t)most_ms < until)
                 until = now + (uint64_t)most_ms;
         if (relay->deadline > 0 && relay->deadline < until)
@@ -230,6 +236,7 @@ int relay_step(struct relay *relay, int most_ms, struct error *err)
 
         items[ITEM_STATUS] = (struct pollfd){ .fd = relay->status, .events = POLLIN };
         items[ITEM_LISTEN] = (struct pollfd){ .fd = may_accept(relay, now) ? relay->listener : -1, .events = POLLIN };
+        items[ITEM_PAUSE] = (struct pollfd){ .fd = relay->pause.client, .events = POLLIN };
         for (size_t i = 1; i <= MUX_CHANNELS && mux_has_room(&relay->mux); i++) {
                 if (!listens(&relay->channels[i]) || relay->channels[i].client < 0)
                         continue;
@@ -248,6 +255,7 @@ int relay_step(struct relay *relay, int most_ms, struct error *err)
                 return r;
         if (items[ITEM_STATUS].revents != 0)
                 take_notice(relay);
+        relay_pause_step(&relay->pause, items[ITEM_PAUSE].revents != 0, now);
         for (size_t i = ITEM_CLIENTS; i < count; i++)
                 if (items[i].revents != 0)
                         take_client_event(relay, clients[i - ITEM_CLIENTS]);
@@ -264,6 +272,7 @@ void relay_begin(struct relay *relay, int status, int listener, struct transport
         relay->status = status;
         relay->listener = listener;
         relay->deadline = now + RELAY_READY_MS;
+        relay->pause.client = -EBADF;
         for (uint16_t i = 1; i <= MUX_CHANNELS; i++)
                 relay->channels[i] = (struct relay_channel){ .number = i, .client = -EBADF };
         relay->mux.transport = transport;
@@ -275,6 +284,7 @@ void relay_begin(struct relay *relay, int status, int listener, struct transport
 
 void relay_done(struct relay *relay)
 {
+        relay_pause_end(&relay->pause);
         for (size_t i = 1; i <= MUX_CHANNELS; i++)
                 cleanup_close_fd(&relay->channels[i].client);
         mux_done(&relay->mux);
@@ -300,6 +310,7 @@ static void power_off(struct relay *relay)
 {
         uint64_t until = process_monotonic_ms() + RELAY_POWEROFF_MS;
 
+        relay_pause_end(&relay->pause);
         mux_send(&relay->mux, FRAME_POWEROFF, 0, 0, NULL, 0);
         relay->deadline = until;
         relay->status = relay->listener = -1;

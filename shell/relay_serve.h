@@ -6,6 +6,7 @@
 #define AGENTSH_SHELL_RELAY_SERVE_H
 
 #include "shell/relay_channel.h"
+#include "shell/relay_pause.h"
 
 #define RELAY_READY_MS    60000 /* for the guest to be ready */
 #define RELAY_POWEROFF_MS 2000  /* for the guest to go, once it was told */
@@ -18,6 +19,7 @@ struct relay {
         uint64_t accept_after; /* monotonic milliseconds */
         uint64_t deadline;     /* for READY, then for the end */
         struct frame_setup setup;
+        struct relay_pause pause;
         struct relay_channel channels[MUX_CHANNELS + 1];
         struct mux mux;
         struct mux_poll polled;

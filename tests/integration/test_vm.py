@@ -1,10 +1,12 @@
 """The tier vm: a virtual machine for each session, by emulation where there is no KVM."""
+import contextlib
 import hashlib
 import json
 import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import tarfile
 import time
@@ -153,6 +155,125 @@ class TestHome:
         virtual.policy(settings(parts, home={"mode": "ephemeral", "size": "16M"}))
         assert su(virtual, "echo x > ephemeral-file; cat ephemeral-file").stdout == "x\n"
         assert su(virtual, "cat ephemeral-file").returncode != 0
+
+
+def state(pid):
+    return (host.pathlib.Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+class TestSecondSession:
+    """[vm] second_session = copy: another session beside the one that has the home."""
+
+    @pytest.fixture
+    def shared(self, virtual, parts):
+        virtual.policy(settings(parts, vm={"second_session": "copy"}))
+        return virtual
+
+    @pytest.fixture
+    def first(self, shared):
+        """The session that has the home: a shell that reads commands."""
+        process = subprocess.Popen(["su", "-", shared.name, "-c", "echo start > word; echo up; exec sh"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        assert wait_for_line(process, SLOW) == b"up\n", process.stderr.read()
+        yield process
+        end(process)
+
+    @staticmethod
+    def tell(first, command):
+        first.stdin.write(command.encode() + b"\n")
+        first.stdin.flush()
+        return wait_for_line(first, SLOW).decode()
+
+    def test_a_copy_as_it_is_at_that_moment(self, shared, first, work):
+        image = host.HOMES / f"{shared.name}.guest"
+        # Written all the time, while it is copied: what a copy has of two files must be what there was at one moment.
+        self.tell(first, "i=0; (while :; do i=$((i+1)); echo $i > a; sync; echo $i > b; sync; done) & sync; echo ok")
+        for _ in range(2):
+            second = su(shared, "cat word; cat a b; echo $AGENTSH_HOME; echo lost > mine; echo lost > word")
+            assert second.returncode == 0, second.stderr
+            word, a, b, variable = second.stdout.splitlines()
+            assert word == "start" and variable == "copy" and int(a) - int(b) in (0, 1), second.stdout
+        assert self.tell(first, "kill $!; echo $(cat word; ls mine 2>&1 | grep -c 'No such')") == "start 1\n"
+        assert {path.name for path in host.HOMES.iterdir() if path.name.startswith(f"{shared.name}.")} == {image.name}
+        with open("/var/log/agentsh/sessions.jsonl", encoding="utf-8") as records:
+            assert [json.loads(line)["tier"] for line in records][-2:] == ["vm, tcg, copy"] * 2
+        done = move("import", "--live", shared.name, input="")
+        assert done.returncode == 1 and "copy" in done.stderr, done.stderr
+        end(first)
+        assert host.wait_until(lambda: not qemus())
+        assert "clean" in host.run("dumpe2fs", "-h", image).stdout
+        TestEnds.check_home(image, work / "home.copy")
+        assert su(shared, "cat word; cat mine").stdout == "start\n"
+
+    def test_copies_leave_room_on_the_disk(self, shared, parts):
+        host.run("mount", "-t", "tmpfs", "-o", "size=100m,mode=700", "tmpfs", host.HOMES, check=True)
+        try:
+            with session(shared):
+                for image, said in (("64M", "less than a tenth of the disk"), ("200M", "cannot reserve 200 MiB")):
+                    if image == "200M":
+                        os.truncate(host.HOMES / f"{shared.name}.guest", 200 << 20)
+                    else:
+                        (host.HOMES / "filler").write_bytes(b"x" * (30 << 20))
+                    done = su(shared, "echo in")
+                    assert done.returncode != 0 and said in done.stderr and "in\n" not in done.stdout, done.stderr
+                assert os.statvfs(host.HOMES).f_bavail * os.statvfs(host.HOMES).f_frsize > 60 << 20
+        finally:
+            assert host.wait_until(lambda: not qemus())
+            host.run("umount", host.HOMES, check=True)
+
+    def test_the_first_does_not_stand_still_for_long(self, shared, first):
+        """Whoever asks for it and then dies, or never hangs up, is not waited for."""
+        machine = qemus()[0].pid
+        attach = next(host.RUNTIME.glob("sessions/*/attach"))
+        for patient in (False, True):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
+                asked.connect(str(attach))
+                asked.settimeout(10)
+                assert len(asked.recv(4096)) > 0 and state(machine) == "T"
+                start = time.monotonic()
+                if patient:
+                    assert asked.recv(4096) == b"" and 2 < time.monotonic() - start < 6
+            assert host.wait_until(lambda: state(machine) != "T")
+            assert self.tell(first, "echo goes on") == "goes on\n"
+        # The account itself cannot: it is a client like any other.
+        ask = ("import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.settimeout(1)\n"
+               f"s.connect('{attach}')\ntry: print(len(s.recv(9)))\nexcept TimeoutError: print('nothing')")
+        assert host.run("setpriv", f"--reuid={shared.uid}", f"--regid={shared.gid}", "--clear-groups", "/usr/bin/python3", "-c",
+                        ask).stdout == "nothing\n"
+        assert state(machine) != "T"
+
+    def test_killed_at_any_time(self, shared, first, work):
+        machine = qemus()[0].pid
+        before = {monitor.pid for monitor in installation.monitors()}
+        for pause in (0.02, 0.05, 0.1, 0.2, 0.4):
+            process = subprocess.Popen(["su", "-", shared.name, "-c", "cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL, env=environment())
+            try:
+                assert host.wait_until(lambda: len(installation.monitors()) == 2)
+                time.sleep(pause)
+                # One that is killed in PAM's account phase is followed by another for the session.
+                assert host.wait_until(lambda: kill_others(before))
+            finally:
+                end(process)
+            assert host.wait_until(lambda: state(machine) != "T") and self.tell(first, "echo here") == "here\n"
+        assert host.wait_until(lambda: not [link for p in host.processes() for link in links(p.pid) if f"{host.HOMES}/#" in link])
+
+
+def kill_others(monitors):
+    others = [p.pid for p in installation.monitors() if p.pid not in monitors]
+    for pid in others:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return not others and len(qemus()) == 1
+
+
+def links(pid):
+    found = []
+    with contextlib.suppress(OSError):
+        for path in (host.pathlib.Path("/proc") / str(pid) / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(path))
+    return found
 
 
 class TestMachines:
