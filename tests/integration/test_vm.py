@@ -86,6 +86,36 @@ class TestLogin:
         assert len(qemus()) == 1
 
 
+    def test_nine_channels_at_once(self, virtual, control):
+        control.master()
+        several = [control.popen(f"echo $(cat) {number}; exit {number}", stdin=subprocess.PIPE, text=True) for number in range(9)]
+        for number, process in enumerate(several):
+            out, _ = process.communicate(f"to {number}\n", timeout=SLOW)
+            assert (out, process.returncode) == (f"to {number} {number}\n", number)
+
+    def test_rsync_and_git(self, virtual, control, work):
+        control.master()
+        tree, back = work / "vm-tree", work / "vm-back"
+        (tree / "deep").mkdir(parents=True)
+        (tree / "deep/data").write_bytes(os.urandom(100000))
+        (tree / "link").symlink_to("deep/data")
+        ssh = " ".join(map(str, ["ssh", *control.options()]))
+        for words in (["-a", f"{tree}/", f"{control.address}:tree"], ["-a", f"{control.address}:tree/", back]):
+            done = host.run("rsync", "-e", ssh, *words, env=environment(), timeout=SLOW)
+            assert done.returncode == 0, done.stderr
+        assert (back / "deep/data").read_bytes() == (tree / "deep/data").read_bytes() and os.readlink(back / "link") == "deep/data"
+        git = environment(GIT_SSH_COMMAND=ssh, GIT_AUTHOR_NAME="a", GIT_AUTHOR_EMAIL="a@b", GIT_COMMITTER_NAME="a",
+                          GIT_COMMITTER_EMAIL="a@b")
+        url, clone = f"{control.address}:repository", work / "vm-clone"
+        assert control.run("git init -q --bare -b main repository", timeout=SLOW).returncode == 0
+        for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "one"], ["push", "-q", url, "main"],
+                      ["clone", "-q", url, clone]):
+            done = host.run("git", *words, cwd=tree, env=git, timeout=SLOW)
+            assert done.returncode == 0, (words, done.stderr)
+        assert (clone / "deep/data").read_bytes() == (tree / "deep/data").read_bytes()
+        assert control.run("rm -rf tree repository", timeout=SLOW).returncode == 0
+
+
 class TestHome:
     def test_kept_and_closed_to_the_host(self, virtual):
         assert su(virtual, "echo kept > file").returncode == 0
@@ -187,7 +217,8 @@ class TestSecondSession:
     def test_a_copy_as_it_is_at_that_moment(self, shared, first, work):
         image = host.HOMES / f"{shared.name}.guest"
         # Written all the time, while it is copied: what a copy has of two files must be what there was at one moment.
-        self.tell(first, "i=0; (while :; do i=$((i+1)); echo $i > a; sync; echo $i > b; sync; done) & sync; echo ok")
+        self.tell(first, "echo 0 > a; echo 0 > b; i=0; (while :; do i=$((i+1)); for f in a b; do echo $i > new; mv new $f; sync;"
+                  "done; done) & sync; echo ok")
         for _ in range(2):
             second = su(shared, "cat word; cat a b; echo $AGENTSH_HOME; echo lost > mine; echo lost > word")
             assert second.returncode == 0, second.stderr

@@ -10,7 +10,7 @@ from need import need
 CACHE = host.BUILD / "vm"
 PROGRAMS = """bash sh cat ls id uname head tail wc stty tty sleep kill ps env echo printf true false mkdir rm touch stat
     sha256sum dd sync readlink seq sort grep sed date hostname mount df find tar od cut tr sftp-server rsync git git-upload-pack
-    git-receive-pack scp python3 nproc tee chmod ln mkfifo xargs""".split()
+    git-receive-pack scp python3 nproc tee chmod ln mv mkfifo xargs""".split()
 PLACES = ("/usr/bin", "/bin", "/usr/sbin", "/usr/lib/openssh", "/usr/lib/git-core")
 
 
