@@ -38,6 +38,19 @@ static void try_call(const char *name, long number, long a, long b, long c, long
 
 #define STR(text) ((long)(intptr_t)(text))
 
+/* What is hidden is the null device: it takes every write, and none gets anywhere. */
+static long open_to_write(const char *path)
+{
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+                return fd;
+        (void)close(fd);
+        errno = ENODEV;
+        return -1;
+}
+
 static void try_files(void)
 {
         static const char *const writes[] = { "/",    "/usr", "/usr/bin", "/etc",  "/dev",  "/proc/sys/kernel",
@@ -45,6 +58,7 @@ static void try_files(void)
         static const char *const opens[] = { "/etc/passwd",
                                              "/proc/sys/kernel/core_pattern",
                                              "/proc/sysrq-trigger",
+                                             "/proc/kallsyms",
                                              "/proc/sys/kernel/hostname",
                                              "/proc/sys/user/max_user_namespaces",
                                              "/proc/1/oom_score_adj",
@@ -63,7 +77,7 @@ static void try_files(void)
         }
         for (size_t i = 0; i < sizeof(opens) / sizeof(opens[0]); i++) {
                 (void)snprintf(name, sizeof(name), "write %s", opens[i]);
-                probe_result(name, open(opens[i], O_WRONLY | O_CLOEXEC));
+                probe_result(name, open_to_write(opens[i]));
         }
         probe_result("mknod character", mknod("/tmp/probe-c", S_IFCHR | 0666, makedev(1, 3)));
         probe_result("mknod block", mknod("/tmp/probe-b", S_IFBLK | 0666, makedev(254, 0)));

@@ -66,6 +66,12 @@ class TestLogin:
         assert (work / "file.back").read_bytes() == source.read_bytes()
 
     @pytest.mark.quick
+    def test_doctor_has_nothing_to_say(self, agent):
+        """This kernel has files that others have not, and what hides them shall not be taken for a way out."""
+        done = host.run(host.CTL, "doctor", "--live", agent.name)
+        assert done.returncode == 0, [line for line in done.stdout.splitlines() if not line.startswith("ok ")]
+
+    @pytest.mark.quick
     def test_plain_accounts_are_passed_over(self):
         assert host.run("su", "-", "nobody", "-s", "/bin/sh", "-c", "echo in", env=environment()).stdout == "in\n"
 
