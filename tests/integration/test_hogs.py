@@ -228,7 +228,7 @@ class TestSockets:
         assert taken < 96 * MB / 2, f"{taken // MB} MB of the host's {protocol} memory"
         if not is_held:
             record = record_of(greedy, before)
-            assert host.cgroup_is_v2() and record["oom_kills"] > 0 and record["memory_peak"] <= 96 * MB, record
+            assert host.cgroup_is_v2() and record["oom_kills"] > 0 and record["memory_peak"] <= 100 * MB, record
             assert "memory" in record["limits_hit"], record
 
 
