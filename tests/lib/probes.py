@@ -212,7 +212,7 @@ def check_mounts(check, agent):
         check.true("nodev" in flags or device, f"{target} lacks nodev")
         if target not in (*WRITABLE, agent.home, "/dev/pts", "/proc"):
             check.true("ro" in flags, f"{target} is writable")
-    for target in ("/", "/usr", "/proc", "/dev/pts", "/etc/ld.so.cache", agent.home, "/proc/sys", *WRITABLE):
+    for target in ("/", "/usr", "/proc", "/dev/pts", "/etc", agent.home, "/proc/sys", *WRITABLE):
         check.true(target in mounts, f"{target} is not mounted")
     check.true("propagating" not in check.facts, f"propagation: {check.facts.get('propagating')}")
 
