@@ -81,35 +81,50 @@ static int mix_etc(uint64_t *hash, struct error *err)
         return r;
 }
 
-static int find_key(const struct policy *policy, char ret[static STORE_KEY_SIZE], struct error *err)
+/* What an image is made of, whatever its source's state. */
+static uint64_t mix_recipe(const struct policy *policy)
 {
-        const char *directory = after(policy->root_source, "dir:");
-        cleanup_close int root = fd_open_absolute(directory != NULL ? directory : "/", O_PATH | O_DIRECTORY, 0, err);
         const uint64_t format = IMAGE_FORMAT;
         uint64_t hash = HASH_INIT;
-        int r = 0;
 
-        if (root < 0)
-                return root;
         hash_mix(&hash, &format, sizeof(format));
         hash_mix(&hash, policy->root_source, strlen(policy->root_source) + 1);
         for (size_t i = 0; i < policy->root_omit.count; i++)
                 hash_mix(&hash, policy->root_omit.text[i], strlen(policy->root_omit.text[i]) + 1);
+        return hash;
+}
+
+static void format_hash(uint64_t hash, char ret[static STORE_KEY_SIZE])
+{
+        (void)snprintf(ret, STORE_KEY_SIZE, "%016llx", (unsigned long long)hash);
+}
+
+static int find_key(const struct policy *policy, char ret[static STORE_KEY_SIZE], struct error *err)
+{
+        const char *directory = after(policy->root_source, "dir:");
+        cleanup_close int root = fd_open_absolute(directory != NULL ? directory : "/", O_PATH | O_DIRECTORY, 0, err);
+        uint64_t hash = mix_recipe(policy);
+        int r = 0;
+
+        if (root < 0)
+                return root;
         for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
                 mix_sign(&hash, root, signs[i]);
         if (directory == NULL)
                 r = mix_etc(&hash, err);
-        (void)snprintf(ret, STORE_KEY_SIZE, "%016llx", (unsigned long long)hash);
+        format_hash(hash, ret);
         return r;
 }
 
 static int write_about(int entry, const struct policy *policy, struct error *err)
 {
         cleanup_close int fd = store_make_file(entry, "about", err);
-        char text[PATH_MAX + 64];
-        int size = snprintf(text, sizeof(text), "made=%lld\nsource=%s\n", (long long)process_realtime(),
-                            policy->root_source);
+        char text[PATH_MAX + 96], recipe[STORE_KEY_SIZE];
+        int size;
 
+        format_hash(mix_recipe(policy), recipe);
+        size = snprintf(text, sizeof(text), "made=%lld\nsource=%s\nrecipe=%s\n", (long long)process_realtime(),
+                        policy->root_source, recipe);
         return fd < 0 ? fd : fd_write_all(fd, text, (size_t)size, "the image's description", err);
 }
 
@@ -140,12 +155,14 @@ static int fill(int entry, void *context, const struct vm_progress *progress, st
         return r < 0 ? r : write_about(entry, policy, err);
 }
 
-/* Those of the same source that no login will use again. One that cannot be removed now is, the next time. */
-static void remove_former(const char *source, const char *key)
+/* Those of the same recipe that no login will use again. One that cannot be removed now is, the next time. */
+static void remove_former(const struct policy *policy, const char *key)
 {
         cleanup_root_image_list struct root_image_list list = { 0 };
         struct error err = ERROR_INIT;
+        char recipe[STORE_KEY_SIZE];
 
+        format_hash(mix_recipe(policy), recipe);
         if (root_image_list_read(&list, &err) < 0) {
                 log_line(LOG_WARNING, "root images of former states stay: %s", err.text);
                 return;
@@ -153,7 +170,7 @@ static void remove_former(const char *source, const char *key)
         for (size_t i = 0; i < list.count; i++) {
                 const struct root_image_info *info = &list.item[i];
 
-                if (info->used || strcmp(info->source, source) != 0 || strcmp(info->key, key) == 0)
+                if (info->used || strcmp(info->recipe, recipe) != 0 || strcmp(info->key, key) == 0)
                         continue;
                 if (store_remove(&root_images, info->key, &err) < 0)
                         log_line(LOG_WARNING, "%s", err.text);
@@ -181,7 +198,7 @@ static int open_made(const struct policy *policy, const struct vm_progress *prog
         r = store_make(&root_images, key, fill, &making, progress, err);
         if (r < 0)
                 return error_prefix(err, "cannot make an image of the root %s", policy->root_source);
-        remove_former(policy->root_source, key);
+        remove_former(policy, key);
         return use(key, ret_fd, err);
 }
 

@@ -30,6 +30,7 @@ static int look_at(int entry, const char *key, void *context, struct error *err)
                                           .used = store_is_used(&root_images, entry) };
         (void)snprintf(info->key, sizeof(info->key), "%.16s", key);
         if (store_read_about(entry, &about, NULL) < 0 ||
+            !store_take_value(about, "recipe", info->recipe, sizeof(info->recipe)) ||
             !store_take_value(about, "source", info->source, sizeof(info->source)))
                 info->source[0] = '\0';
         else if (store_take_value(about, "made", text, sizeof(text)) &&

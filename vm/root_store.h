@@ -14,10 +14,11 @@ extern const struct store root_images;
 
 struct root_image_info {
         char key[STORE_KEY_SIZE];
-        char source[PATH_MAX + 8]; /* "host" or "dir:PATH"; "": it has no description */
-        int64_t made;              /* seconds since the epoch; 0 like that */
-        uint64_t size;             /* bytes on disk */
-        bool used;                 /* by a session that lives */
+        char recipe[STORE_KEY_SIZE]; /* the same for images of one source with the same left out; "" like source */
+        char source[PATH_MAX + 8];   /* "host" or "dir:PATH"; "": it has no description */
+        int64_t made;                /* seconds since the epoch; 0 like that */
+        uint64_t size;               /* bytes on disk */
+        bool used;                   /* by a session that lives */
 };
 
 struct root_image_list {

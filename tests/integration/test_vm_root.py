@@ -134,6 +134,13 @@ class TestDirectory:
         assert len(left) == 1 and name not in left
         assert host.run(host.CTL, "root", "remove", "--all").returncode == 0 and not images()
 
+    def test_accounts_that_leave_out_other_things(self, virtual, parts, tree):
+        """Neither's image goes when the other's is made."""
+        for omit in ("/left", "/left /closed", "/left"):
+            virtual.policy(of_tree(parts, tree, omit=omit))
+            assert su(virtual, "echo in").stdout == "in\n"
+        assert len(images()) == 2
+
     def test_told_what_it_waits_for(self, virtual, parts, tree):
         """Nothing is there: the login makes both, and says so."""
         host.run(host.CTL, "vm", "remove", "--all", check=True)
