@@ -148,7 +148,7 @@ def test_descriptors_are_given_back(lab):
     for _ in range(10):
         assert run("-c", "cat", input=b"x")[1] == b"x"
         shell = terminal("-c", "exit 3")
-        assert shell.wait() == 3
+        assert shell.wait() == 3, shell.drain()
         shell.close()
     assert wait_until(lambda: len(os.listdir(f"/proc/{lab.init}/fd")) == 6)
 

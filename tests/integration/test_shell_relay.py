@@ -509,6 +509,26 @@ def test_listener_that_is_not_root(programs):
         server.close()
 
 
+def test_end_before_a_message_was_read(programs):
+    """Of a machine, by a relay that has not read how large the terminal is: its last word counts all the same."""
+    path = session_directory()
+    (path / "remote").touch()
+    server = Server(path)
+    shell = terminal("-c", "exit 3", env=server.env)
+    try:
+        client, _ = server.accept()
+        send_fds(client, message(STARTED), [])
+        assert select.select([client], [], [], 5)[0]
+        os.kill(shell.process.pid, signal.SIGSTOP)  # it has both before it looks
+        client.send(message(EXITED, 3 << 8))
+        client.close()
+        os.kill(shell.process.pid, signal.SIGCONT)
+        assert shell.wait() == 3, shell.drain()
+    finally:
+        shell.close()
+        server.close()
+
+
 @pytest.mark.parametrize("owner, mode", [(UID, 0o711), (0, 0o733)])
 def test_directory_that_others_can_write(programs, owner, mode):
     server = Server(session_directory(owner, mode))
