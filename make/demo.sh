@@ -62,7 +62,7 @@ done
 
 printf '\n    Limits of its policy (agentshctl policy explain %s):\n\n' "$account"
 "$agentshctl" policy explain "$account" |
-    awk '$2 ~ /^(memory|swap|cpus|tasks|session_time|idle_time)$/ { printf "    %-16s %-10s %s\n", $2, $3, $NF }'
+    awk '$1 == "[limits]" && $2 ~ /^(memory|swap|cpus|tasks|session_time|idle_time)$/ { printf "    %-16s %-10s %s\n", $2, $3, $NF }'
 
 printf '\n    A session while it runs (agentshctl sessions):\n\n'
 su - "$account" -c 'sleep 2' </dev/null &
