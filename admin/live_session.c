@@ -155,8 +155,12 @@ static void wait_for_close(const struct application *application, pid_t *shell)
 {
         struct pollfd items[] = { { .fd = application->control, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 
-        if (*shell > 0)
+        if (*shell > 0) {
                 items[1].fd = process_open_pidfd(*shell, NULL);
+                /* Nobody could be told how the command ended, and would wait for that: the session ends now. */
+                if (items[1].fd < 0)
+                        return;
+        }
         for (;;) {
                 if (poll(items, 2, -1) < 0)
                         continue;

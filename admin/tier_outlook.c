@@ -4,6 +4,7 @@
 #include "admin/run.h"
 #include "common/paths.h"
 #include "vm/host.h"
+#include "vm/root_store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static void choose_remedy(const struct policy *policy, const char *shown, struct
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "edit %s: leave nested and fake_root out", file);
         else if (strncmp(policy->root_source, "image:", 6) == 0 && access(policy->root_source + 6, R_OK) < 0)
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "mkfs.erofs %s DIRECTORY", policy->root_source + 6);
-        else if (strncmp(policy->root_source, "image:", 6) != 0 && access("/usr/bin/mkfs.erofs", X_OK) < 0)
+        else if (strncmp(policy->root_source, "image:", 6) != 0 && access(ROOT_IMAGE_PROGRAM, X_OK) < 0)
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "apt-get install erofs-utils");
         else if (access(VM_QEMU_PATH, X_OK) < 0)
                 (void)snprintf(ret->remedy, sizeof(ret->remedy), "apt-get install qemu-system-x86");

@@ -24,7 +24,6 @@
 
 /* Raised when the way an image is made changes. */
 #define IMAGE_FORMAT 1
-#define MKFS_PATH    "/usr/bin/mkfs.erofs"
 
 /* Tells in which state a root is: records of package managers, and directories that are filled without one. */
 static const char *const signs[] = {
@@ -232,8 +231,9 @@ int root_image_describe(const struct policy *policy, char *ret, size_t size, str
         if (r >= 0 && given == NULL)
                 r = use(key, &fd, err);
         if (r == -ENOENT && key[0] != '\0') {
-                if (access(MKFS_PATH, X_OK) < 0)
-                        return error_text(err, ENOENT, MKFS_PATH " is not installed: [root] source = %s needs it",
+                if (access(ROOT_IMAGE_PROGRAM, X_OK) < 0)
+                        return error_text(err, ENOENT,
+                                          ROOT_IMAGE_PROGRAM " is not installed: [root] source = %s needs it",
                                           policy->root_source);
                 (void)snprintf(ret, size,
                                "an image of %s is not there yet: the first login makes it and waits for it, "

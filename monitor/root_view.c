@@ -13,6 +13,7 @@
 #include "monitor/jail_root.h"
 #include "monitor/root_mask.h"
 #include "monitor/vm_uid.h"
+#include "vm/root_store.h"
 #include "vm/spawn.h"
 
 #include <errno.h>
@@ -189,7 +190,7 @@ static int make_image(const struct root_wish *wish, int image_fd, pid_t parent, 
         char image[32];
         /* No extended attributes: capabilities of files mean nothing inside. */
         const char *view = VIEW;
-        const char *const argv[] = { "mkfs.erofs", "-x-1", image, view, NULL };
+        const char *const argv[] = { ROOT_IMAGE_PROGRAM, "-x-1", image, view, NULL };
         int r = make_view(wish, err);
 
         if (r >= 0)

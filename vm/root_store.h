@@ -10,6 +10,9 @@
 
 #include <limits.h>
 
+/* What makes them. */
+#define ROOT_IMAGE_PROGRAM "/usr/bin/mkfs.erofs"
+
 extern const struct store root_images;
 
 struct root_image_info {
